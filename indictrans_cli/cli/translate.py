@@ -1,0 +1,135 @@
+"""`ctx translate`: text, files and pipes, from one language to the other."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated
+
+import typer
+
+from .console import Device, Model, note, option
+
+if TYPE_CHECKING:
+    from ..translator import Translator
+
+#: characters up to which one thread is quicker: starting more takes longer than they save
+SHORT = 1000
+
+
+def translate(
+    text: Annotated[list[str] | None, typer.Argument(
+        help="What to translate, a line each. Without it, standard input is read.", show_default=False)] = None,
+    input: Annotated[Path | None, option("--input", "-i", help="Translate this text file, line by line.",
+                                         show_default=False)] = None,
+    output: Annotated[Path | None, option("--output", "-o", help="Write here instead of standard output.",
+                                          show_default=False)] = None,
+    model: Model = "",
+    beam_size: Annotated[int, option("--beam-size", help="Hypotheses kept while searching; 1 is fastest.")] = 4,
+    engine: Annotated[str, option("--engine", help="auto, ctranslate2 or torch.")] = "auto",
+    device: Device = "auto",
+    threads: Annotated[int, option("--threads", help="Processor threads; 0: all.")] = 0,
+    as_json: Annotated[bool, option("--json", help="A JSON object a line: source, text, score, segments.",
+                                    env="CTX_JSON")] = False,
+) -> None:
+    """Translate text, a file, or standard input. On a terminal with nothing given, ask for sentences.
+
+    As many lines come out as go in; blank lines stay blank.
+    """
+    from ..errors import OptionError
+    from ..translator import Translator
+
+    if text and input:
+        raise OptionError("give either text or --input, not both")
+    if not threads and text and sum(map(len, text)) < SHORT:
+        threads = 1
+    translator = Translator(model or None, device=device, engine=engine, beam_size=beam_size, threads=threads)
+    if not text and input is None and sys.stdin.isatty() and sys.stdout.isatty() and output is None:
+        converse(translator)
+        return
+    with contextlib.ExitStack() as stack:
+        if text:
+            source: IO[bytes] = io.BytesIO("".join(f"{line}\n" for line in text).encode("utf-8", "replace"))
+            name = "the text"
+        elif input is not None:
+            source, name = stack.enter_context(_open_input(input)), f"'{input}'"
+        else:
+            source, name = sys.stdin.buffer, "standard input"
+        write = stack.enter_context(_open_output(output))
+        for line in _results(source, name, translator, as_json):
+            write.write(line.encode("utf-8", "replace"))
+        write.flush()
+
+
+def _results(source: IO[bytes], name: str, translator: Translator, as_json: bool) -> Iterator[str]:
+    from ..documents.text import translate_text
+
+    def to_json(lines: list[str]) -> list[str]:
+        return [json.dumps({"source": result.source, "text": result.text, "score": round(result.score, 4),
+                            "segments": [{"source": src, "text": tgt} for src, tgt in result.segments]}, ensure_ascii=False)
+                for result in translator.translate_results(lines)]
+
+    yield from translate_text(source, name, to_json if as_json else translator.translate)
+
+
+@contextlib.contextmanager
+def _open_input(path: Path) -> Iterator[IO[bytes]]:
+    from ..errors import InputError
+    from ..paths import reason
+
+    try:
+        handle = path.open("rb")
+    except OSError as error:
+        raise InputError(f"cannot read '{path}': {reason(error)}") from error
+    with handle:
+        yield handle
+
+
+@contextlib.contextmanager
+def _open_output(path: Path | None) -> Iterator[IO[bytes]]:
+    """Standard output, or a file that appears when it is whole."""
+    from ..errors import OutputError
+    from ..paths import atomic_file
+
+    if path is None:
+        yield sys.stdout.buffer
+        return
+    if path.is_dir():
+        raise OutputError(f"cannot write '{path}': it is a folder; name a file in it")
+    if not path.is_file() and path.exists():  # a device or a pipe, such as /dev/stdout
+        with path.open("wb") as handle:
+            yield handle
+        return
+    with atomic_file(path) as temporary, temporary.open("wb") as handle:
+        yield handle
+
+
+def converse(translator: Translator) -> None:
+    """Read a line, print its translation, until end of file; lines typed before come back with the arrow keys."""
+    from ..paths import cache_dir, ensure_dir
+
+    history = None
+    with contextlib.suppress(ImportError, OSError):
+        import readline
+
+        history = ensure_dir(cache_dir()) / "history"
+        if history.exists():
+            readline.read_history_file(history)
+        readline.set_history_length(1000)
+    note(f"{' → '.join(translator.languages)}; an empty line or Ctrl-D ends")
+    while True:
+        try:
+            line = input("> ")
+        except (EOFError, KeyboardInterrupt):
+            note("")
+            break
+        if not line.strip():
+            break
+        print(translator.translate([line])[0], flush=True)
+    if history is not None:
+        with contextlib.suppress(OSError):
+            readline.write_history_file(history)

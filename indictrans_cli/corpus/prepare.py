@@ -1,0 +1,156 @@
+"""`ctx prepare`: sources, through cleaning, a split and a tokenizer, to a folder of prepared data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..errors import DataError, OptionError
+from ..paths import atomic_dir
+from ..tokenizer import Tokenizer, train_tokenizer
+from .clean import Cleaner, skeleton
+from .shards import FORMAT_VERSION, TokenPairsBuilder, file_checksum, in_chunks
+from .sources import Pair, Source, read_lines, read_pairs
+
+
+@dataclass(frozen=True)
+class PrepareConfig:
+    """What `ctx prepare` does with its sources."""
+
+    src_lang: str = "en"
+    tgt_lang: str = "hi"
+    vocab_size: int = 0  # pieces, when a tokenizer is trained; 0: by the text's size
+    valid_pairs: int = 1000  # about how many are held out; at most a twentieth of all
+    max_tokens: int = 200  # longer pairs, on either side, are dropped
+    limit: int = 0  # pairs read of each source; 0: all
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.vocab_size and self.vocab_size < 300:
+            raise OptionError(f"--vocab-size {self.vocab_size}: must be at least 300 (256 of them stand for bytes)")
+        if self.max_tokens < 4 or self.valid_pairs < 1 or self.limit < 0:
+            raise OptionError("--max-tokens must be at least 4, --valid-pairs at least 1, --limit at least 0")
+
+
+Progress = Callable[[str, int], None]  # what is being done, and on how many pairs so far
+
+
+def prepare(
+    sources: Sequence[Source], out: Path, config: PrepareConfig, *, tokenizer: Tokenizer | None = None,
+    exclude: Sequence[Path] = (), replace: bool = False, progress: Progress = lambda stage, done: None,
+) -> dict[str, Any]:
+    """Clean, split, tokenise and write; returns what stands in data.json.
+
+    `exclude` are test sets, a sentence a line in either language: no training pair may overlap with them. Earlier
+    sources win over later ones where they hold the same pair. Raises DataError where nothing is left.
+    """
+    if not sources or len(sources) > 255:
+        raise OptionError("give between 1 and 255 sources")
+    cleaner = Cleaner(line for path in exclude for line in read_lines(path))
+    cleaned: list[list[Pair]] = []
+    reports: list[dict[str, Any]] = []
+    for source in sources:
+        pairs = read_pairs(source, config.src_lang, config.tgt_lang, config.limit)
+        kept = []
+        for pair in cleaner.clean(pairs):
+            kept.append(pair)
+            if len(kept) % 5000 == 0:
+                progress(f"cleaning {source.name}", len(kept))
+        dropped = {name: count for name, count in cleaner.counts.items() if name not in ("read", "kept") and count}
+        reports.append({"name": source.name, "weight": source.weight, "read": cleaner.counts["read"], "dropped": dropped})
+        cleaned.append(kept)
+    total = sum(map(len, cleaned))
+    if total < 20:
+        raise DataError(f"only {total} pairs are left after cleaning; a model needs thousands "
+                        f"(read {sum(report['read'] for report in reports)}, dropped: {_top_reasons(reports)})")
+
+    is_valid = _splitter(cleaned, sources, config)
+    if tokenizer is None:
+        progress("training the tokenizer", total)
+        vocab_size = config.vocab_size or default_vocab_size(total)
+        tokenizer = train_tokenizer(_tokenizer_text(cleaned, sources, config.seed), vocab_size, config.seed)
+    train, valid = TokenPairsBuilder(tokenizer, config.max_tokens), TokenPairsBuilder(tokenizer, config.max_tokens)
+    valid_lines: list[str] = []
+    done = 0
+    for number, pairs_of_source in enumerate(cleaned):
+        too_long = 0
+        held_out = [pair for pair in pairs_of_source if is_valid(number, pair)]
+        for chunk in in_chunks((pair for pair in pairs_of_source if not is_valid(number, pair)), 5000):
+            too_long += train.add(chunk, number)
+            done += len(chunk)
+            progress("writing tokens", done)
+        for pair in held_out:
+            if valid.add([pair], number):
+                too_long += 1
+            else:
+                valid_lines.append("\t".join(pair))
+        if too_long:
+            reports[number]["dropped"]["tokens"] = too_long
+        reports[number]["kept"] = len(pairs_of_source) - too_long
+
+    info: dict[str, Any] = {
+        "format_version": FORMAT_VERSION, "ctx_version": __version__,
+        "source_language": config.src_lang, "target_language": config.tgt_lang,
+        "settings": asdict(config), "sources": reports, "files": {},
+    }
+    with atomic_dir(out, replace=replace) as folder:
+        (folder / "tokenizer.model").write_bytes(tokenizer.model)
+        (folder / "valid.tsv").write_text("".join(f"{line}\n" for line in valid_lines), encoding="utf-8")
+        for name, builder in (("train", train), ("valid", valid)):
+            token_pairs = builder.build()
+            token_pairs.save(folder / f"{name}.safetensors")
+            info[name] = {"pairs": len(token_pairs), "src_tokens": len(token_pairs.src_tokens),
+                          "tgt_tokens": len(token_pairs.tgt_tokens)}
+        info["files"] = {path.name: file_checksum(path) for path in sorted(folder.iterdir())}
+        (folder / "data.json").write_text(json.dumps(info, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return info
+
+
+def _splitter(
+    cleaned: Sequence[Sequence[Pair]], sources: Sequence[Source], config: PrepareConfig) -> Callable[[int, Pair], bool]:
+    """Which pairs are held out: chosen by a hash of the English, so that a sentence is on one side only, everywhere.
+
+    A source is represented in the held-out part as it is in training: in proportion to pairs times weight.
+    """
+    shown = sum(len(pairs) * source.weight for pairs, source in zip(cleaned, sources, strict=True))
+    wanted = min(config.valid_pairs, sum(map(len, cleaned)) // 20)
+    rates = [min(0.5, wanted * source.weight / shown) for source in sources]
+    # the same English may stand in several sources: it is held out everywhere or nowhere
+    held_out: set[str] = set()
+    for pairs, rate in zip(cleaned, rates, strict=True):
+        for src, _ in pairs:
+            key = skeleton(src)
+            digest = hashlib.blake2b(key.encode(), digest_size=8, salt=config.seed.to_bytes(8, "little")).digest()
+            if int.from_bytes(digest, "little") < rate * 2**64:
+                held_out.add(key)
+    return lambda number, pair: skeleton(pair[0]) in held_out
+
+
+def _tokenizer_text(cleaned: Sequence[Sequence[Pair]], sources: Sequence[Source], seed: int) -> Iterator[str]:
+    """Both sides of all sources, each sampled in proportion to its weight: the text as training will see it."""
+    highest = max(source.weight for source in sources)
+    choose = random.Random(seed)
+    for pairs, source in zip(cleaned, sources, strict=True):
+        for pair in pairs:
+            if choose.random() < source.weight / highest:
+                yield from pair
+
+
+def default_vocab_size(pairs: int) -> int:
+    """A vocabulary that this much text can fill: 8,000 pieces from 8,000 pairs on, fewer below."""
+    return max(500, min(8000, pairs))
+
+
+def _top_reasons(reports: Sequence[dict[str, Any]]) -> str:
+    totals: dict[str, int] = {}
+    for report in reports:
+        for name, count in report["dropped"].items():
+            totals[name] = totals.get(name, 0) + count
+    worst = sorted(totals.items(), key=lambda item: -item[1])[:3]
+    return ", ".join(f"{name} {count}" for name, count in worst) or "none"

@@ -1,0 +1,163 @@
+"""Where sentence pairs come from: the bundled sample, files on disk, and data sets on the Hugging Face Hub.
+
+A source is named in one word, with an optional weight behind an equals sign:
+
+    bundled                     the sample corpus inside the package
+    my.tsv=8                    English, tab, Hindi; also .tsv.gz and .tsv.xz; further columns are ignored
+    folder/                     every .tsv, .tsv.gz and .tsv.xz in it
+    news.en                     a file whose line-aligned partner is news.hi (`news` alone means the same)
+    samanantar:hi               ai4bharat/samanantar, configuration hi
+    hub:owner/name:config       any Hub data set with a pair of columns this module can find
+"""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import lzma
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from ..errors import DataError, InputError, NetworkError, missing_package
+from ..paths import assets_dir, reason
+
+Pair = tuple[str, str]
+
+_TSV = (".tsv", ".tsv.gz", ".tsv.xz")
+
+
+@dataclass(frozen=True)
+class Source:
+    """One source and how often each of its pairs is seen in an epoch (1.0 = once; fractions are sampled)."""
+
+    name: str
+    weight: float = 1.0
+
+
+def parse_source(text: str) -> Source:
+    """`NAME` or `NAME=WEIGHT`. DataError for a weight that is not above zero."""
+    name, equals, weight = text.rpartition("=")
+    try:
+        number = float(weight)
+    except ValueError:
+        return Source(text)
+    if not equals:
+        return Source(text)
+    if not 0 < number <= 1000:
+        raise DataError(f"source '{text}': the weight is {weight}; it must be above 0 and at most 1000")
+    return Source(name, number)
+
+
+def read_pairs(source: Source, src_lang: str, tgt_lang: str, limit: int = 0) -> Iterator[Pair]:
+    """The pairs of a source as they stand there, uncleaned; at most `limit` of them if that is not 0.
+
+    Raises InputError for what is not there or is not text, NetworkError for what cannot be fetched.
+    """
+    pairs = _pairs(source.name, src_lang, tgt_lang)
+    return itertools.islice(pairs, limit) if limit else pairs
+
+
+def _pairs(name: str, src_lang: str, tgt_lang: str) -> Iterator[Pair]:
+    if name == "bundled":
+        return _read_tsv(assets_dir() / "sample" / "pairs.tsv.xz")
+    if name.startswith("samanantar:"):
+        return _read_hub("ai4bharat/samanantar", name.partition(":")[2], src_lang, tgt_lang)
+    if name.startswith("hub:"):
+        owner_and_name, _, config = name.removeprefix("hub:").partition(":")
+        return _read_hub(owner_and_name, config or None, src_lang, tgt_lang)
+    path = Path(name)
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.name.endswith(_TSV))
+        if not files:
+            raise InputError(f"the folder '{path}' holds no .tsv, .tsv.gz or .tsv.xz file")
+        return itertools.chain.from_iterable(_read_tsv(file) for file in files)
+    if name.endswith(_TSV):
+        return _read_tsv(path)
+    stem = name.removesuffix(f".{src_lang}").removesuffix(f".{tgt_lang}")
+    sides = Path(f"{stem}.{src_lang}"), Path(f"{stem}.{tgt_lang}")
+    if all(side.is_file() for side in sides):
+        return _read_aligned(*sides)
+    if path.exists():
+        raise InputError(f"'{path}' is neither a .tsv file nor one of a pair '{sides[0].name}' and '{sides[1].name}'")
+    raise InputError(f"there is no source '{name}'; give a .tsv file, a folder of them, a pair of files, "
+                     f"samanantar:{tgt_lang}, hub:owner/name, or bundled")
+
+
+def open_text(path: Path) -> IO[str]:
+    """A text file, decompressed by its ending, as UTF-8 with invalid bytes reported as InputError when read."""
+    try:
+        if path.name.endswith(".gz"):
+            return gzip.open(path, "rt", encoding="utf-8", newline="\n")
+        if path.name.endswith(".xz"):
+            return lzma.open(path, "rt", encoding="utf-8", newline="\n")
+        return path.open(encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise InputError(f"cannot read '{path}': {reason(error)}") from error
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a text file without their ends; InputError names the line where reading fails."""
+    number = 0
+    with open_text(path) as handle:
+        try:
+            for number, line in enumerate(handle, 1):
+                yield line.rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise InputError(f"'{path}' is not UTF-8 near line {number + 1} ({error.reason}); "
+                             f"convert it, for example with: iconv -f latin1 -t utf-8") from error
+        except (OSError, EOFError, lzma.LZMAError) as error:
+            raise InputError(f"'{path}' is damaged near line {number + 1}: {error}") from error
+
+
+def _read_tsv(path: Path) -> Iterator[Pair]:
+    """A line without a tab is passed on as a pair with an empty side: cleaning counts and drops it."""
+    for line in read_lines(path):
+        columns = line.split("\t")
+        yield columns[0], columns[1] if len(columns) > 1 else ""
+
+
+def _read_aligned(src_path: Path, tgt_path: Path) -> Iterator[Pair]:
+    for number, (src, tgt) in enumerate(itertools.zip_longest(read_lines(src_path), read_lines(tgt_path)), 1):
+        if src is None or tgt is None:
+            short = src_path if src is None else tgt_path
+            raise InputError(f"'{short}' ends after {number - 1} lines, before its partner; the two must be aligned")
+        yield src, tgt
+
+
+def _read_hub(repository: str, config: str | None, src_lang: str, tgt_lang: str) -> Iterator[Pair]:
+    """A Hub data set, streamed. HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured by the library."""
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    try:
+        import datasets
+    except ImportError as error:
+        raise missing_package("datasets", f"reading '{repository}' from the Hugging Face Hub") from error
+    try:
+        rows = iter(datasets.load_dataset(repository, config, split="train", streaming=True))
+        first = next(rows, None)
+        if first is None:
+            raise DataError(f"the data set '{repository}' is empty")
+        read = _column_reader(first, repository, src_lang, tgt_lang)
+        yield read(first)
+        for row in rows:
+            yield read(row)
+    except DataError:
+        raise
+    except Exception as error:  # the library raises a wide family; to a user they are one thing
+        summary = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise NetworkError(f"cannot read '{repository}' from the Hugging Face Hub: {summary}; "
+                           f"check the name, the connection, and HF_TOKEN if it is gated") from error
+
+
+def _column_reader(row: dict[str, Any], repository: str, src_lang: str, tgt_lang: str) -> Any:
+    """How a row gives its pair: columns src/tgt, the language codes, or a `translation` dictionary of them."""
+    translation = row.get("translation")
+    if isinstance(translation, dict) and {src_lang, tgt_lang} <= set(translation):
+        return lambda r: (r["translation"][src_lang] or "", r["translation"][tgt_lang] or "")
+    for src, tgt in (("src", "tgt"), (src_lang, tgt_lang), ("source", "target")):
+        if src in row and tgt in row:
+            return lambda r: (r[src] or "", r[tgt] or "")
+    raise DataError(f"the data set '{repository}' has the columns {', '.join(row)}; "
+                    f"expected src and tgt, {src_lang} and {tgt_lang}, or translation")

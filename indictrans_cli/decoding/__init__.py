@@ -1,0 +1,1 @@
+"""Search over a model: batched, with a key/value cache."""

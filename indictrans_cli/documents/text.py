@@ -1,0 +1,49 @@
+"""Plain text, line by line, in constant memory. Line ends come back as they were, the last one included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO
+
+from ..errors import InputError
+
+#: lines that are translated together: enough to fill batches, few enough to be held in memory
+LINES_AT_ONCE = 512
+
+
+def read_lines(stream: IO[bytes], name: str) -> Iterator[tuple[str, str]]:
+    """Each line's text and its end ("\\n", "\\r\\n", or "" for a last line without one).
+
+    InputError naming the line that is not UTF-8. A byte order mark is dropped.
+    """
+    for number, raw in enumerate(stream, 1):
+        if number == 1:
+            raw = raw.removeprefix(b"\xef\xbb\xbf")
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{name}, line {number}: byte {error.start + 1} (0x{raw[error.start]:02x}) is not UTF-8; convert the text, "
+                f"for example with: iconv -f latin1 -t utf-8") from error
+        text = line.rstrip("\r\n")
+        yield text, line[len(text):]
+
+
+def translate_text(
+    stream: IO[bytes], name: str, translate: Callable[[list[str]], list[str]], lines_at_once: int = LINES_AT_ONCE
+) -> Iterator[str]:
+    """The translated lines, each with its own line end, in order; `translate` gets up to `lines_at_once` lines."""
+    for chunk in _chunks(read_lines(stream, name), lines_at_once):
+        for text, (_, end) in zip(translate([text for text, _ in chunk]), chunk, strict=True):
+            yield text + end
+
+
+def _chunks(lines: Iterable[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
+    chunk: list[tuple[str, str]] = []
+    for line in lines:
+        chunk.append(line)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

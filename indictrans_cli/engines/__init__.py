@@ -1,0 +1,1 @@
+"""Engines run a model directory: sentences in, translations out."""

@@ -1,0 +1,76 @@
+"""What every export does: write beside the target, load that, compare, and only then move it into place."""
+
+from __future__ import annotations
+
+import lzma
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import CtxError, OptionError
+from ..model_directory import ModelDirectory
+from ..paths import assets_dir, atomic_dir, folder_size
+
+SENTENCES = 50  # translated by the original and by the export
+
+
+@dataclass(frozen=True)
+class Check:
+    """How an export compared with the original."""
+
+    sentences: int
+    different: int  # translations that are not equal
+    examples: list[tuple[str, str, str]]  # source, original's translation, export's translation
+    size: int  # bytes
+
+
+def export(
+    directory: ModelDirectory, target: str, out: Path, storage: str | None = None, *, replace: bool = False
+) -> Check:
+    """Write `directory` as `target` (model, ctranslate2 or huggingface) to the folder `out`.
+
+    CtxError where the export cannot translate, or differs in more than a tenth of the sentences without being stored in
+    fewer bits; then nothing is left at `out`.
+    """
+    from . import ctranslate2, huggingface, model
+
+    targets = {"model": model, "ctranslate2": ctranslate2, "huggingface": huggingface}
+    if target not in targets:
+        raise OptionError(f"--to {target}: not a target; use {', '.join(targets)}")
+    module = targets[target]
+    storage = storage or module.DEFAULT_STORAGE
+    if storage not in module.STORAGE:
+        raise OptionError(f"--storage {storage}: '{target}' stores weights as {', '.join(module.STORAGE)}")
+    with atomic_dir(out, replace=replace) as folder:
+        written = folder / "export"
+        module.write(directory, written, storage)
+        check = compare(directory, module.translator(written))
+        if check.different > (0.1 if storage == "float32" else 0.5) * check.sentences:
+            raise CtxError(f"the export to '{target}' translates {check.different} of {check.sentences} sentences "
+                           f"otherwise than the model; nothing was written (this is a bug: please report it)")
+        for path in written.iterdir():
+            path.rename(folder / path.name)
+        written.rmdir()
+    return Check(check.sentences, check.different, check.examples, folder_size(out))
+
+
+def compare(directory: ModelDirectory, translate: Callable[[Sequence[str]], list[str]]) -> Check:
+    """Translate sample sentences with our own float32 beam search, and with `translate` (beam of 4 as well)."""
+    import torch
+
+    from ..engines.base import SearchOptions
+    from ..engines.torch import TorchEngine
+
+    sentences = sample_sentences()
+    reference = TorchEngine(directory, torch.device("cpu")).translate(sentences, SearchOptions(max_length=64))
+    outputs = translate(sentences)
+    different = [(source, before.text, after) for source, before, after in zip(sentences, reference, outputs, strict=True)
+                 if before.text != after]
+    return Check(len(sentences), len(different), different[:3], 0)
+
+
+def sample_sentences() -> list[str]:
+    """English sentences from the bundled sample, spread over it."""
+    with lzma.open(assets_dir() / "sample" / "pairs.tsv.xz", "rt", encoding="utf-8") as handle:
+        lines = handle.read().splitlines()
+    return [line.partition("\t")[0] for line in lines[:: max(1, len(lines) // SENTENCES)]][:SENTENCES]

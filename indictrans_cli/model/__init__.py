@@ -1,0 +1,1 @@
+"""The Transformer, from scratch, in PyTorch. Knows nothing of files or text."""

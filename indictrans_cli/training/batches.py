@@ -1,0 +1,126 @@
+"""Token shards to batches: length-bucketed, by a token budget, in an order that (seed, epoch) alone decides.
+
+A run that is resumed at (epoch, batch) therefore sees exactly the batches it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..corpus.shards import TokenPairs
+from ..errors import DataError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded token ids on the CPU. Row i of `tgt` shifted by one is what row i of `labels` should follow."""
+
+    src: Tensor  # (batch, src_len), each row ended by </s>, then padding
+    tgt: Tensor  # (batch, tgt_len), each row begun by <s>: the decoder's input
+    labels: Tensor  # (batch, tgt_len), each row ended by </s>, then padding: what the decoder should say
+    tokens: int  # source and target tokens, padding not counted
+    label_tokens: int  # target tokens, padding not counted: what a loss is divided by
+
+    @property
+    def padding(self) -> float:
+        """The share of padding among all places, 0 to 1."""
+        return 1.0 - self.tokens / (self.src.numel() + self.tgt.numel())
+
+
+class Batches:
+    """The batches of a corpus, epoch by epoch.
+
+    `weights` (by source number) say how often a pair is seen in an epoch: 8 is eight times, 0.3 with that chance.
+    """
+
+    def __init__(
+        self, pairs: TokenPairs, weights: Sequence[float], batch_tokens: int, *, pad_id: int, bos_id: int, seed: int
+    ) -> None:
+        if not len(pairs):
+            raise DataError("there is no training pair; run 'ctx prepare' on more text")
+        self._pairs, self._weights, self._batch_tokens = pairs, np.asarray(weights), batch_tokens
+        self._pad_id, self._bos_id, self._seed = pad_id, bos_id, seed
+        self._planned: tuple[int, list[NDArray[np.int64]]] | None = None
+
+    def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
+        """The pairs of each batch of an epoch, in order."""
+        if self._planned is None or self._planned[0] != epoch:
+            self._planned = (epoch, self._plan(epoch))
+        return self._planned[1]
+
+    def _plan(self, epoch: int) -> list[NDArray[np.int64]]:
+        random = np.random.Generator(np.random.PCG64([self._seed, epoch]))
+        wanted = self._weights[self._pairs.source]
+        copies = np.floor(wanted).astype(np.int64)
+        copies += random.random(len(wanted)) < wanted - copies
+        chosen = np.repeat(np.arange(len(wanted)), copies)
+        random.shuffle(chosen)  # pairs of equal length meet other neighbours in every epoch
+        batches = self._cut(chosen)
+        return [batches[number] for number in random.permutation(len(batches))]
+
+    def _cut(self, chosen: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+        """The chosen pairs in batches of like lengths, by whichever of two orders needs fewer batches.
+
+        A large corpus has many pairs of each target length, and those sort by source length. A small one has few: there,
+        neighbouring target lengths are taken together, with source lengths running up and down by turns.
+        """
+        src, tgt = self._pairs.src_lengths[chosen], self._pairs.tgt_lengths[chosen]
+        band = tgt // 5
+        orders = np.lexsort((src, tgt)), np.lexsort((np.where(band % 2, src, -src), band))
+        cuts = [[chosen[order[part]] for part in cut_by_tokens(src[order], tgt[order], self._batch_tokens)]
+                for order in orders]
+        return min(cuts, key=len)
+
+    def batch(self, indices: NDArray[np.int64]) -> Batch:
+        """The padded batch of these pairs."""
+        return collate(self._pairs, indices, self._pad_id, self._bos_id)
+
+    def in_order(self) -> Iterator[Batch]:
+        """Every pair once: for validation."""
+        for indices in self._cut(np.arange(len(self._pairs))):
+            yield self.batch(indices)
+
+
+def cut_by_tokens(src_lengths: NDArray[np.int64], tgt_lengths: NDArray[np.int64], batch_tokens: int) -> list[slice]:
+    """Runs of sentences whose padded source and target together stay within `batch_tokens` (one is always allowed)."""
+    slices, start, longest_src, longest_tgt = [], 0, 0, 0
+    for index, (src, tgt) in enumerate(zip(src_lengths.tolist(), tgt_lengths.tolist(), strict=True)):
+        longest_src, longest_tgt = max(longest_src, src), max(longest_tgt, tgt)
+        if index > start and (index - start + 1) * (longest_src + longest_tgt) > batch_tokens:
+            slices.append(slice(start, index))
+            start, longest_src, longest_tgt = index, src, tgt
+    if start < len(src_lengths):
+        slices.append(slice(start, len(src_lengths)))
+    return slices
+
+
+def collate(pairs: TokenPairs, indices: NDArray[np.int64], pad_id: int, bos_id: int) -> Batch:
+    """Pad the chosen pairs to rectangles."""
+    src = _padded(pairs.src_tokens, pairs.src_offsets, indices, pad_id)
+    labels = _padded(pairs.tgt_tokens, pairs.tgt_offsets, indices, pad_id)
+    tgt = np.empty_like(labels)
+    tgt[:, 0] = bos_id
+    tgt[:, 1:] = labels[:, :-1]
+    lengths = pairs.tgt_lengths[indices]
+    tgt[np.arange(labels.shape[1]) >= lengths[:, None]] = pad_id
+    label_tokens = int(lengths.sum())
+    tokens = int(pairs.src_lengths[indices].sum()) + label_tokens
+    return Batch(torch.from_numpy(src), torch.from_numpy(tgt), torch.from_numpy(labels), tokens, label_tokens)
+
+
+def _padded(
+    tokens: NDArray[Any], offsets: NDArray[np.int64], indices: NDArray[np.int64], pad_id: int
+) -> NDArray[np.int64]:
+    starts, lengths = offsets[indices], offsets[indices + 1] - offsets[indices]
+    places = np.arange(int(lengths.max()))  # (longest,)
+    inside = places < lengths[:, None]  # (batch, longest)
+    padded = np.full(inside.shape, pad_id, dtype=np.int64)
+    padded[inside] = tokens[(starts[:, None] + places)[inside]]
+    return padded
