@@ -29,8 +29,10 @@ def main() -> None:
         if debug:
             raise
         summary = " ".join(str(error).split())[:300] or "no message"
-        complain(f"something unforeseen went wrong ({type(error).__name__}: {summary}); "
-                 f"'ctx --debug …' shows where, and a report of that is welcome")
+        complain(
+            f"something unforeseen went wrong ({type(error).__name__}: {summary}); "
+            f"'ctx --debug …' shows where, and a report of that is welcome"
+        )
         sys.exit(1)
 
 

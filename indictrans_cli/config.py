@@ -54,8 +54,9 @@ class ModelConfig:
         norm = 2 * d
         encoder_layer = attention + feed_forward + 2 * norm
         decoder_layer = 2 * attention + feed_forward + 3 * norm
-        return (self.vocab_size * d + self.encoder_layers * encoder_layer + self.decoder_layers * decoder_layer
-                + 2 * norm)
+        return (
+            self.vocab_size * d + self.encoder_layers * encoder_layer + self.decoder_layers * decoder_layer + 2 * norm
+        )
 
 
 #: the shapes one names instead of spelling out; vocab_size comes with the tokenizer

@@ -74,5 +74,6 @@ class NetworkError(CtxError):
 
 def missing_package(package: str, purpose: str) -> MissingPackageError:
     """The error for an absent optional part, with the one line that installs it."""
-    return MissingPackageError(f"{purpose} needs the package '{package}', which is not installed; "
-                               f"install it with: pip install {package!s}")
+    return MissingPackageError(
+        f"{purpose} needs the package '{package}', which is not installed; install it with: pip install {package!s}"
+    )

@@ -63,10 +63,14 @@ class ModelDirectory:
         expected = weight_shapes(self.config)
         for name, shape in expected.items():
             if name not in weights:
-                raise ModelError(f"'{self.path / 'model.safetensors'}' lacks the weight '{name}' that its config asks for")
+                raise ModelError(
+                    f"'{self.path / 'model.safetensors'}' lacks the weight '{name}' that its config asks for"
+                )
             if weights[name].shape != shape:
-                raise ModelError(f"'{self.path / 'model.safetensors'}': '{name}' has the shape {weights[name].shape}, "
-                                 f"where the config asks for {shape}")
+                raise ModelError(
+                    f"'{self.path / 'model.safetensors'}': '{name}' has the shape {weights[name].shape}, "
+                    f"where the config asks for {shape}"
+                )
         extra = sorted(set(weights) - set(expected))
         if extra:
             raise ModelError(f"'{self.path / 'model.safetensors'}' holds '{extra[0]}', which the config does not know")
@@ -88,18 +92,30 @@ def open_model(path: Path) -> ModelDirectory:
     if not isinstance(values, dict) or not isinstance(values.get("architecture"), dict):
         raise ModelError(f"{where} describes no architecture; it is not a model directory of ctx")
     if values.get("format_version") != FORMAT_VERSION:
-        raise ModelError(f"{where} has format version {values.get('format_version')!r}; this ctx reads {FORMAT_VERSION}")
-    languages = values.get("source_language"), values.get("target_language")
-    if not all(isinstance(language, str) and language for language in languages):
+        raise ModelError(
+            f"{where} has format version {values.get('format_version')!r}; this ctx reads {FORMAT_VERSION}"
+        )
+    src_lang, tgt_lang = values.get("source_language"), values.get("target_language")
+    if not (isinstance(src_lang, str) and src_lang and isinstance(tgt_lang, str) and tgt_lang):
         raise ModelError(f"{where} names no source_language and target_language")
     if values.get("storage") not in STORAGE:
         raise ModelError(f"{where}: storage is {values.get('storage')!r}; it should be one of {', '.join(STORAGE)}")
-    return ModelDirectory(path, from_dict(ModelConfig, values["architecture"], where), *languages, values["storage"])
+    return ModelDirectory(
+        path, from_dict(ModelConfig, values["architecture"], where), src_lang, tgt_lang, values["storage"]
+    )
 
 
 def save_model(
-    path: Path, config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], tokenizer: bytes, card: str, *,
-    src_lang: str, tgt_lang: str, storage: str = "float32", replace: bool = False,
+    path: Path,
+    config: ModelConfig,
+    weights: Mapping[str, NDArray[np.float32]],
+    tokenizer: bytes,
+    card: str,
+    *,
+    src_lang: str,
+    tgt_lang: str,
+    storage: str = "float32",
+    replace: bool = False,
 ) -> ModelDirectory:
     """Write a model directory in one step. `weights` are float32 arrays (what `weights()` gives)."""
     import numpy as np
@@ -118,8 +134,11 @@ def save_model(
         else:
             stored[name] = "F32", array.astype(np.float32)
     values = {
-        "format_version": FORMAT_VERSION, "source_language": src_lang, "target_language": tgt_lang,
-        "storage": storage, "architecture": dataclasses.asdict(config),
+        "format_version": FORMAT_VERSION,
+        "source_language": src_lang,
+        "target_language": tgt_lang,
+        "storage": storage,
+        "architecture": dataclasses.asdict(config),
     }
     with atomic_dir(path, replace=replace) as folder:
         (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
@@ -199,7 +218,9 @@ def _read_weights(path: Path) -> Weights:
             weights[name] = values / raw[f"{name}.scale"][:, None] if array.dtype == np.int8 else values
         return weights
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"'{path}' is damaged or no safetensors file of weights ({error}); get the model again") from error
+        raise ModelError(
+            f"'{path}' is damaged or no safetensors file of weights ({error}); get the model again"
+        ) from error
 
 
 def write_safetensors(path: Path, arrays: Mapping[str, tuple[str, NDArray[Any]]]) -> None:

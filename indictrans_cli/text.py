@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_QUOTES = str.maketrans("\u2018\u2019\u201a\u201b\u2032\u00b4\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", "'''''" + "'" + '"' * 7)
+_QUOTES = str.maketrans(
+    "\u2018\u2019\u201a\u201b\u2032\u00b4\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", "'''''" + "'" + '"' * 7
+)
 _SPACES = re.compile(r"[\s\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000\ufeff]+")
 #: joiners mean something only beside a letter of an Indic script
 _STRAY_JOINERS = re.compile(r"(?<![\u0900-\u0dff])[\u200c\u200d]+|[\u200c\u200d]+(?![\u0900-\u0dff])")
@@ -22,7 +24,9 @@ def normalize(text: str) -> str:
         return text.strip()
     text = unicodedata.normalize("NFC", text).translate(_QUOTES)
     text = _SPACES.sub(" ", text)
-    text = "".join(char for char in text if unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn") and char not in _BIDI)
+    text = "".join(
+        char for char in text if unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn") and char not in _BIDI
+    )
     return _STRAY_JOINERS.sub("", text).strip()
 
 

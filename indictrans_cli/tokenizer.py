@@ -68,22 +68,46 @@ class Tokenizer:
         return [self._processor.get_score(index) for index in range(self.vocab_size)]
 
 
-def train_tokenizer(sentences: Iterator[str], vocab_size: int, seed: int = 1) -> Tokenizer:
-    """A unigram model (Kudo 2018) of exactly `vocab_size` pieces. DataError where the text is too small for that."""
+def train_tokenizer(sentences: Iterator[str], vocab_size: int, seed: int = 1, *, exact: bool = True) -> Tokenizer:
+    """A unigram model (Kudo 2018) of `vocab_size` pieces.
+
+    Where the text is too small for so many: DataError, or with `exact=False` as many as it can fill.
+    """
     import sentencepiece
 
     sentencepiece.set_random_generator_seed(seed)
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=sentences, model_writer=model, vocab_size=vocab_size, model_type="unigram",
-            normalization_rule_name="identity", remove_extra_whitespaces=True, byte_fallback=True,
-            split_digits=True, character_coverage=0.9998, max_sentence_length=8192, num_threads=4,
-            input_sentence_size=1_000_000, shuffle_input_sentence=True, minloglevel=2,
-            pad_id=0, unk_id=1, bos_id=2, eos_id=3, pad_piece="<pad>", unk_piece="<unk>", bos_piece="<s>",
-            eos_piece="</s>", unk_surface="\u2047")
+            sentence_iterator=sentences,
+            model_writer=model,
+            vocab_size=vocab_size,
+            model_type="unigram",
+            normalization_rule_name="identity",
+            remove_extra_whitespaces=True,
+            byte_fallback=True,
+            split_digits=True,
+            hard_vocab_limit=exact,
+            character_coverage=0.9998,
+            max_sentence_length=8192,
+            num_threads=4,
+            input_sentence_size=1_000_000,
+            shuffle_input_sentence=True,
+            minloglevel=2,
+            pad_id=0,
+            unk_id=1,
+            bos_id=2,
+            eos_id=3,
+            pad_piece="<pad>",
+            unk_piece="<unk>",
+            bos_piece="<s>",
+            eos_piece="</s>",
+            unk_surface="\u2047",
+        )
     except RuntimeError as error:
         detail = str(error).rpartition("] ")[2] or str(error)
-        raise DataError(f"cannot train a vocabulary of {vocab_size:,} pieces on this text: {detail.strip()} "
-                        f"(use --vocab-size, or more text)") from error
+        raise DataError(
+            f"cannot train a vocabulary of {vocab_size:,} pieces on this text: {detail.strip()} "
+            f"(use --vocab-size, or more text)"
+        ) from error
     return Tokenizer(model.getvalue())

@@ -37,7 +37,13 @@ class Translator:
     """
 
     def __init__(
-        self, model: str | None = None, *, device: str = "auto", engine: str = "auto", beam_size: int = 4, threads: int = 0,
+        self,
+        model: str | None = None,
+        *,
+        device: str = "auto",
+        engine: str = "auto",
+        beam_size: int = 4,
+        threads: int = 0,
     ) -> None:
         self._options = SearchOptions(beam_size=beam_size)
         self._directory = find_model(model)
@@ -80,11 +86,16 @@ class Translator:
     def _search(self, sentences: list[str]) -> list[Translation]:
         """Translate; what babbles is searched again with repetition forbidden."""
         translations = self._engine.translate(sentences, self._options)
-        bad = [index for index, (source, translation) in enumerate(zip(sentences, translations, strict=True))
-               if babbles(source, translation.text)]
+        bad = [
+            index
+            for index, (source, translation) in enumerate(zip(sentences, translations, strict=True))
+            if babbles(source, translation.text)
+        ]
         if bad:
             safer = replace(self._options, no_repeat_ngram=3, max_length=64)
-            for index, again in zip(bad, self._engine.translate([sentences[index] for index in bad], safer), strict=True):
+            for index, again in zip(
+                bad, self._engine.translate([sentences[index] for index in bad], safer), strict=True
+            ):
                 translations[index] = again
         return translations
 
@@ -109,7 +120,7 @@ def _split_spaces(text: str) -> tuple[str, str, str]:
     if not middle:
         return text, "", ""
     start = text.index(middle)
-    return text[:start], middle, text[start + len(middle):]
+    return text[:start], middle, text[start + len(middle) :]
 
 
 def _assemble(source: str, parts: list[tuple[str, list[Segment], str]], known: dict[str, Translation]) -> Result:

@@ -16,12 +16,21 @@ from .train import train
 from .translate import translate
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Translate English to Hindi on your own machine, and train such translators.")
+    help="Translate English to Hindi on your own machine, and train such translators.",
+)
 
-for name, command in (("translate", translate), ("prepare", prepare), ("train", train), ("eval", evaluate),
-                      ("export", export), ("doctor", doctor)):
+for name, command in (
+    ("translate", translate),
+    ("prepare", prepare),
+    ("train", train),
+    ("eval", evaluate),
+    ("export", export),
+    ("doctor", doctor),
+):
     app.command(name)(command)
 app.add_typer(models, name="models")
 
@@ -34,8 +43,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option(
-        "--version", help="Print the version and exit.", is_eager=True, callback=_print_version)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+    ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks instead of one-line errors.")] = False,
 ) -> None:
     pass

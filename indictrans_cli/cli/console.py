@@ -45,7 +45,9 @@ def load_recipe(context: typer.Context, path: Path | None) -> Path | None:
     defaults = {key.replace("-", "_"): value for key, value in table.items()}
     unknown = sorted(set(defaults) - known)
     if unknown:
-        raise OptionError(f"the recipe '{path}' sets '{unknown[0]}' under [{command}], which 'ctx {command}' does not have")
+        raise OptionError(
+            f"the recipe '{path}' sets '{unknown[0]}' under [{command}], which 'ctx {command}' does not have"
+        )
     context.default_map = {**(context.default_map or {}), **defaults}
     return path
 
@@ -75,18 +77,35 @@ def table(rows: list[list[str]], header: list[str]) -> str:
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     return "\n".join(
-        "  ".join(cell.ljust(width) if column == 0 else cell.rjust(width)
-                  for column, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
-        for line in lines)
+        "  ".join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
 
 
-Recipe = Annotated[Path | None, typer.Option(
-    "--recipe", help="Take options from a TOML file; flags win over it.", is_eager=True, callback=load_recipe,
-    show_default=False)]
+Recipe = Annotated[
+    Path | None,
+    typer.Option(
+        "--recipe",
+        help="Take options from a TOML file; flags win over it.",
+        is_eager=True,
+        callback=load_recipe,
+        show_default=False,
+    ),
+]
 Device = Annotated[str, typer.Option("--device", envvar="CTX_DEVICE", help="auto, cpu or cuda.")]
-Model = Annotated[str, typer.Option(
-    "--model", "-m", envvar="CTX_MODEL", help="A name in the cache, or a model directory; the bundled model if not given.",
-    show_default=False)]
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        "-m",
+        envvar="CTX_MODEL",
+        help="A name in the cache, or a model directory; the bundled model if not given.",
+        show_default=False,
+    ),
+]
 
 
 def option(*names: str, help: str, env: str | None = None, **more: Any) -> Any:

@@ -9,10 +9,18 @@ from .console import note
 
 #: package: what is missing without it
 _PACKAGES = {
-    "ctranslate2": "translating", "sentencepiece": "translating", "typer": "everything", "platformdirs": "everything",
-    "torch": "training, ctx eval of perplexity, --engine torch", "numpy": "training and new models",
-    "safetensors": "training", "rich": "the live display", "sacrebleu": "ctx eval", "datasets": "data sets from the Hub",
-    "huggingface_hub": "data sets from the Hub", "transformers": "ctx export --to huggingface",
+    "ctranslate2": "translating",
+    "sentencepiece": "translating",
+    "typer": "everything",
+    "platformdirs": "everything",
+    "torch": "training, ctx eval of perplexity, --engine torch",
+    "numpy": "training and new models",
+    "safetensors": "training",
+    "rich": "the live display",
+    "sacrebleu": "ctx eval",
+    "datasets": "data sets from the Hub",
+    "huggingface_hub": "data sets from the Hub",
+    "transformers": "ctx export --to huggingface",
     "liger-kernel": "the fused loss on CUDA",
 }
 
@@ -46,6 +54,8 @@ def doctor() -> None:
         healthy = False
         note(f"ctx: {error}")
     print(f"cache         {cache_dir()} ({folder_size(cache_dir()) / 1e6:.1f} MB)")
-    print("network       not needed: translating, training on files and scoring work offline; only Hub data sets need it")
+    print(
+        "network       not needed: translating, training on files and scoring work offline; only Hub data sets need it"
+    )
     if not healthy:
         sys.exit(1)

@@ -13,19 +13,27 @@ from .console import Device, Model, note, option
 
 
 def evaluate(
-    data: Annotated[str | None, typer.Argument(
-        help="A folder that `ctx prepare` wrote, or its name in the cache: its held-out pairs are the test set.",
-        show_default="the bundled sample")] = None,
-    src: Annotated[Path | None, typer.Option("--src", help="A test set instead: the sentences, a line each.",
-                                             show_default=False)] = None,
-    ref: Annotated[Path | None, typer.Option("--ref", help="Their reference translations, a line each.",
-                                             show_default=False)] = None,
-    hyp: Annotated[Path | None, typer.Option("--hyp", help="Score these translations instead of a model's.",
-                                             show_default=False)] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder that `ctx prepare` wrote, or its name in the cache: its held-out pairs are the test set.",
+            show_default="the bundled sample",
+        ),
+    ] = None,
+    src: Annotated[
+        Path | None, typer.Option("--src", help="A test set instead: the sentences, a line each.", show_default=False)
+    ] = None,
+    ref: Annotated[
+        Path | None, typer.Option("--ref", help="Their reference translations, a line each.", show_default=False)
+    ] = None,
+    hyp: Annotated[
+        Path | None, typer.Option("--hyp", help="Score these translations instead of a model's.", show_default=False)
+    ] = None,
     model: Model = "",
     beam_size: Annotated[int, option("--beam-size", help="Hypotheses kept while searching.")] = 4,
-    output: Annotated[Path | None, option("--output", "-o", help="Write the model's translations here.",
-                                          show_default=False)] = None,
+    output: Annotated[
+        Path | None, option("--output", "-o", help="Write the model's translations here.", show_default=False)
+    ] = None,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -49,24 +57,36 @@ def evaluate(
         started = time.perf_counter()
         hypotheses = translator.translate([text for text, _ in pairs])
         seconds = time.perf_counter() - started
-        result |= {"system": model or "bundled model", "test": label,
-                   "sentences_per_second": round(len(pairs) / seconds, 1)}
+        result |= {
+            "system": model or "bundled model",
+            "test": label,
+            "sentences_per_second": round(len(pairs) / seconds, 1),
+        }
         if output is not None:
             with atomic_file(output) as temporary:
                 temporary.write_text("".join(f"{line}\n" for line in hypotheses), encoding="utf-8")
         result |= _perplexity(model, pairs, device)
     scores = corpus_scores(hypotheses, references)
-    result |= {"sentences": len(references), "scores": [
-        {"name": score.name, "value": round(score.value, 2), "signature": score.signature} for score in scores]}
+    result |= {
+        "sentences": len(references),
+        "scores": [
+            {"name": score.name, "value": round(score.value, 2), "signature": score.signature} for score in scores
+        ],
+    }
     if as_json:
         print(json.dumps(result, ensure_ascii=False))
         return
-    print(f"{result['system']} on {result['test']}: {result['sentences']:,} sentences"
-          + (f", {result['sentences_per_second']:,} a second" if "sentences_per_second" in result else ""))
+    print(
+        f"{result['system']} on {result['test']}: {result['sentences']:,} sentences"
+        + (f", {result['sentences_per_second']:,} a second" if "sentences_per_second" in result else "")
+    )
     for score in result["scores"]:
         print(f"{score['name']:10} {score['value']:6.2f}   {score['signature']}")
     if "perplexity" in result:
-        print(f"perplexity {result['perplexity']:6.2f}   {result['nats_per_token']:.4f} nats a token, {result['tokens']:,} tokens")
+        print(
+            f"perplexity {result['perplexity']:6.2f}   {result['nats_per_token']:.4f} nats a token, "
+            f"{result['tokens']:,} tokens"
+        )
 
 
 def _test_pairs(data: str | None, src: Path | None, ref: Path | None) -> tuple[list[tuple[str, str]], str]:
@@ -75,7 +95,9 @@ def _test_pairs(data: str | None, src: Path | None, ref: Path | None) -> tuple[l
     if src is not None and ref is not None:
         sources, references = _lines(src), _lines(ref)
         if len(sources) != len(references):
-            raise DataError(f"'{src}' has {len(sources)} lines and '{ref}' {len(references)}; they must be line-aligned")
+            raise DataError(
+                f"'{src}' has {len(sources)} lines and '{ref}' {len(references)}; they must be line-aligned"
+            )
         return list(zip(sources, references, strict=True)), str(ref)
     from .train import open_prepared
 

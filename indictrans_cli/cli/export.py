@@ -11,12 +11,18 @@ from .console import note, option
 
 
 def export(
-    model: Annotated[str, typer.Argument(help="A name in the cache, or a model directory; the bundled model if not given.",
-                                         show_default=False)] = "",
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A name in the cache, or a model directory; the bundled model if not given.", show_default=False
+        ),
+    ] = "",
     to: Annotated[str, typer.Option("--to", help="model, ctranslate2 or huggingface.")] = "ctranslate2",
     out: Annotated[Path | None, option("--out", "-o", help="The folder to write.", show_default="MODEL-TARGET")] = None,
-    storage: Annotated[str | None, option("--storage", help="How weights are stored; each target knows its own.",
-                                          show_default="the target's")] = None,
+    storage: Annotated[
+        str | None,
+        option("--storage", help="How weights are stored; each target knows its own.", show_default="the target's"),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
 ) -> None:
     """Write a model in another form, load that, and compare its translations with the original's."""
@@ -32,8 +38,10 @@ def export(
     except ModuleNotFoundError as error:
         raise missing_package(str(error.name), "ctx export") from error
     check = run(directory, to, folder, storage, replace=force)
-    note(f"{check.sentences - check.different} of {check.sentences} sentences translated as before, "
-         f"{check.size / 1e6:.1f} MB")
+    note(
+        f"{check.sentences - check.different} of {check.sentences} sentences translated as before, "
+        f"{check.size / 1e6:.1f} MB"
+    )
     for source, before, after in check.examples:
         note(f"  {source}\n    before: {before}\n    after:  {after}")
     print(folder)

@@ -27,8 +27,16 @@ def list_models() -> None:
         except ModelError as error:
             note(f"ctx: {error}")
             continue
-        rows.append([name, f"{model.src_lang}-{model.tgt_lang}", f"{model.config.parameter_count() / 1e6:.1f} M", model.storage,
-                     f"{folder_size(model.path) / 1e6:.1f} MB", str(model.path)])
+        rows.append(
+            [
+                name,
+                f"{model.src_lang}-{model.tgt_lang}",
+                f"{model.config.parameter_count() / 1e6:.1f} M",
+                model.storage,
+                f"{folder_size(model.path) / 1e6:.1f} MB",
+                str(model.path),
+            ]
+        )
     print(table(rows, ["name", "languages", "parameters", "storage", "size", "place"]))
 
 

@@ -11,22 +11,38 @@ from .console import Recipe, note, option, progress, table
 
 
 def prepare(
-    sources: Annotated[list[str] | None, typer.Argument(
-        help="Where sentence pairs come from: .tsv files (also .gz, .xz), folders of them, a pair of files FILE.en "
-             "FILE.hi, samanantar:hi, hub:owner/name, or bundled. SOURCE=3 gives one three times the weight.",
-        show_default="bundled")] = None,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Where sentence pairs come from: .tsv files (also .gz, .xz), folders of them, a pair of files FILE.en "
+            "FILE.hi, samanantar:hi, hub:owner/name, or bundled. SOURCE=3 gives one three times the weight.",
+            show_default="bundled",
+        ),
+    ] = None,
     recipe: Recipe = None,
-    source: Annotated[list[str] | None, typer.Option("--source", help="The same as an argument, for recipes.",
-                                                     hidden=True)] = None,
-    out: Annotated[Path | None, option("--out", "-o", help="The folder to write; in the cache if not given.",
-                                       show_default=False)] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="The same as an argument, for recipes.", hidden=True)
+    ] = None,
+    out: Annotated[
+        Path | None, option("--out", "-o", help="The folder to write; in the cache if not given.", show_default=False)
+    ] = None,
     src_lang: Annotated[str, option("--from", env="CTX_FROM", help="Source language.")] = "en",
     tgt_lang: Annotated[str, option("--to", env="CTX_TO", help="Target language.")] = "hi",
-    tokenizer: Annotated[Path | None, option("--tokenizer", help="Take this SentencePiece model instead of training one.",
-                                             show_default=False)] = None,
-    vocab_size: Annotated[int, option("--vocab-size", help="Pieces of the vocabulary to train; 0: by the text's size, up to 8,000.")] = 0,
-    exclude: Annotated[list[Path] | None, option("--exclude", help="A test set, a sentence a line: pairs that overlap with it "
-                                                                   "are dropped. May be repeated.", show_default=False)] = None,
+    tokenizer: Annotated[
+        Path | None,
+        option("--tokenizer", help="Take this SentencePiece model instead of training one.", show_default=False),
+    ] = None,
+    vocab_size: Annotated[
+        int, option("--vocab-size", help="Pieces of the vocabulary to train; 0: by the text's size, up to 8,000.")
+    ] = 0,
+    exclude: Annotated[
+        list[Path] | None,
+        option(
+            "--exclude",
+            help="A test set, a sentence a line: pairs that overlap with it are dropped. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     valid_pairs: Annotated[int, option("--valid-pairs", help="About how many pairs to hold out.")] = 1000,
     max_tokens: Annotated[int, option("--max-tokens", help="Drop pairs longer than this on a side.")] = 200,
     limit: Annotated[int, option("--limit", help="Read at most so many pairs of each source; 0: all.")] = 0,
@@ -45,8 +61,15 @@ def prepare(
     config = PrepareConfig(src_lang, tgt_lang, vocab_size, valid_pairs, max_tokens, limit, seed)
     folder = out or default_data_folder([each.name for each in wanted])
     with progress("reading") as update:
-        info = run(wanted, folder, config, tokenizer=Tokenizer.load(tokenizer) if tokenizer else None,
-                   exclude=exclude or [], replace=(folder / "data.json").is_file() or out is None, progress=update)
+        info = run(
+            wanted,
+            folder,
+            config,
+            tokenizer=Tokenizer.load(tokenizer) if tokenizer else None,
+            exclude=exclude or [],
+            replace=(folder / "data.json").is_file() or out is None,
+            progress=update,
+        )
     note(summary(info))
     print(folder)
 
@@ -69,6 +92,11 @@ def summary(info: dict[str, Any]) -> str:
     lines = [table([row[:4] for row in rows], ["source", "weight", "read", "kept"]).splitlines()]
     body = [f"{line}   dropped: {row[4]}" for line, row in zip(lines[0][1:], rows, strict=True)]
     train, valid = info["train"], info["valid"]
-    return "\n".join([lines[0][0], *body,
-                      f"{train['pairs']:,} pairs to train on ({train['src_tokens']:,} + {train['tgt_tokens']:,} tokens), "
-                      f"{valid['pairs']:,} held out"])
+    return "\n".join(
+        [
+            lines[0][0],
+            *body,
+            f"{train['pairs']:,} pairs to train on ({train['src_tokens']:,} + {train['tgt_tokens']:,} tokens), "
+            f"{valid['pairs']:,} held out",
+        ]
+    )

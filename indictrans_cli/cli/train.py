@@ -17,34 +17,55 @@ _DEFAULT = TrainConfig(max_steps=1)
 
 
 def train(
-    data: Annotated[str | None, typer.Argument(
-        help="A folder that `ctx prepare` wrote, or its name in the cache. Without it the bundled sample is prepared.",
-        show_default=False)] = None,
+    data: Annotated[
+        str | None,
+        typer.Argument(
+            help="A folder that `ctx prepare` wrote, or its name in the cache. Without it the bundled sample is prepared.",
+            show_default=False,
+        ),
+    ] = None,
     recipe: Recipe = None,
     preset: Annotated[str, option("--preset", help="Shape of the model: tiny, small, base or large.")] = "tiny",
-    name: Annotated[str | None, option("--name", help="Name of the model in the cache.", show_default="PRESET-DATA")] = None,
-    out: Annotated[Path | None, option("--out", "-o", help="Folder for the model, instead of the cache.",
-                                       show_default=False)] = None,
-    run: Annotated[Path | None, option("--run", help="Folder for snapshots and metrics; a run that is there goes on.",
-                                       show_default=False)] = None,
-    max_time: Annotated[str | None, option("--max-time", help="Stop after so long: 90s, 15m, 2h.",
-                                           show_default="2m if nothing else ends the run")] = None,
+    name: Annotated[
+        str | None, option("--name", help="Name of the model in the cache.", show_default="PRESET-DATA")
+    ] = None,
+    out: Annotated[
+        Path | None, option("--out", "-o", help="Folder for the model, instead of the cache.", show_default=False)
+    ] = None,
+    run: Annotated[
+        Path | None,
+        option("--run", help="Folder for snapshots and metrics; a run that is there goes on.", show_default=False),
+    ] = None,
+    max_time: Annotated[
+        str | None,
+        option("--max-time", help="Stop after so long: 90s, 15m, 2h.", show_default="2m if nothing else ends the run"),
+    ] = None,
     max_steps: Annotated[int, option("--max-steps", help="Stop after so many steps; 0: no limit.")] = 0,
-    batch_tokens: Annotated[int, option("--batch-tokens", help="Source and target tokens of a batch.")] = _DEFAULT.batch_tokens,
+    batch_tokens: Annotated[
+        int, option("--batch-tokens", help="Source and target tokens of a batch.")
+    ] = _DEFAULT.batch_tokens,
     accumulate: Annotated[int, option("--accumulate", help="Batches a step.")] = _DEFAULT.accumulate,
     learning_rate: Annotated[float, option("--learning-rate", help="The highest.")] = _DEFAULT.learning_rate,
-    warmup_steps: Annotated[int, option("--warmup-steps", help="Steps until the rate is highest.",
-                                        show_default="1,000; tiny 150")] = -1,
+    warmup_steps: Annotated[
+        int, option("--warmup-steps", help="Steps until the rate is highest.", show_default="1,000; tiny 150")
+    ] = -1,
     schedule: Annotated[str, option("--schedule", help="cosine or inverse-sqrt.")] = _DEFAULT.schedule,
     dropout: Annotated[float, option("--dropout", help="Share of activations dropped.")] = 0.1,
-    label_smoothing: Annotated[float, option("--label-smoothing", help="Share given to all pieces alike.")] = _DEFAULT.label_smoothing,
-    ema_decay: Annotated[float, option("--ema-decay", help="Decay of the averaged weights; 0: none.")] = _DEFAULT.ema_decay,
+    label_smoothing: Annotated[
+        float, option("--label-smoothing", help="Share given to all pieces alike.")
+    ] = _DEFAULT.label_smoothing,
+    ema_decay: Annotated[
+        float, option("--ema-decay", help="Decay of the averaged weights; 0: none.")
+    ] = _DEFAULT.ema_decay,
     dtype: Annotated[str, option("--dtype", help="auto, float32 or bfloat16.")] = _DEFAULT.dtype,
     loss: Annotated[str, option("--loss", help="auto, chunked, plain or liger.")] = _DEFAULT.loss,
-    storage: Annotated[str, option("--storage", help="How weights are stored: float32, bfloat16, float16 or int8.")] = "float32",
+    storage: Annotated[
+        str, option("--storage", help="How weights are stored: float32, bfloat16, float16 or int8.")
+    ] = "float32",
     device: Device = "auto",
-    valid_every: Annotated[str, option("--valid-every", help="Time between validations.",
-                                       show_default="5m; 20s in runs of a few minutes")] = "",
+    valid_every: Annotated[
+        str, option("--valid-every", help="Time between validations.", show_default="5m; 20s in runs of a few minutes")
+    ] = "",
     snapshot_every: Annotated[str, option("--snapshot-every", help="Time between snapshots.")] = "2m",
     seed: Annotated[int, option("--seed", help="Seed of weights, order and dropout.")] = _DEFAULT.seed,
 ) -> None:
@@ -69,14 +90,31 @@ def train(
     seconds = parse_duration(max_time) if max_time else (0.0 if max_steps else 120.0)
     prepared = open_prepared(data)
     config = TrainConfig(
-        batch_tokens=batch_tokens, accumulate=accumulate, max_steps=max_steps, max_time=seconds,
-        learning_rate=learning_rate, warmup_steps=warmup_steps if warmup_steps >= 0 else (150 if preset == "tiny" else 1000),
-        schedule=schedule, label_smoothing=label_smoothing, ema_decay=ema_decay, dtype=dtype, loss=loss, seed=seed,
+        batch_tokens=batch_tokens,
+        accumulate=accumulate,
+        max_steps=max_steps,
+        max_time=seconds,
+        learning_rate=learning_rate,
+        warmup_steps=warmup_steps if warmup_steps >= 0 else (150 if preset == "tiny" else 1000),
+        schedule=schedule,
+        label_smoothing=label_smoothing,
+        ema_decay=ema_decay,
+        dtype=dtype,
+        loss=loss,
+        seed=seed,
         valid_every=parse_duration(valid_every) if valid_every else (20.0 if 0 < seconds <= 600 else 300.0),
-        snapshot_every=parse_duration(snapshot_every))
+        snapshot_every=parse_duration(snapshot_every),
+    )
     tokenizer = prepared.tokenizer
-    shape = shape_of(preset, vocab_size=tokenizer.vocab_size, dropout=dropout, pad_id=tokenizer.pad_id,
-                     unk_id=tokenizer.unk_id, bos_id=tokenizer.bos_id, eos_id=tokenizer.eos_id)
+    shape = shape_of(
+        preset,
+        vocab_size=tokenizer.vocab_size,
+        dropout=dropout,
+        pad_id=tokenizer.pad_id,
+        unk_id=tokenizer.unk_id,
+        bos_id=tokenizer.bos_id,
+        eos_id=tokenizer.eos_id,
+    )
     label = name or f"{preset}-{prepared.folder.name}"
     trainer = Trainer(prepared, shape, config, run or runs_dir() / label, where, choose_report())
     result = trainer.train()
@@ -86,10 +124,21 @@ def train(
     src_lang, tgt_lang = prepared.languages
     card = write_card(label, prepared.info, shape, config, result, hardware=str(where))
     target = out or models_dir() / label
-    save_model(target, shape, result.weights, tokenizer.model, card, src_lang=src_lang, tgt_lang=tgt_lang,
-               storage=storage, replace=True)
-    note(f"trained {result.progress.step:,} steps in {duration(result.progress.seconds)}; try it with:\n"
-         f"  ctx translate --model {out or label} \"How are you?\"")
+    save_model(
+        target,
+        shape,
+        result.weights,
+        tokenizer.model,
+        card,
+        src_lang=src_lang,
+        tgt_lang=tgt_lang,
+        storage=storage,
+        replace=True,
+    )
+    note(
+        f"trained {result.progress.step:,} steps in {duration(result.progress.seconds)}; try it with:\n"
+        f'  ctx translate --model {out or label} "How are you?"'
+    )
     print(target)
 
 

@@ -22,19 +22,24 @@ SHORT = 1000
 
 
 def translate(
-    text: Annotated[list[str] | None, typer.Argument(
-        help="What to translate, a line each. Without it, standard input is read.", show_default=False)] = None,
-    input: Annotated[Path | None, option("--input", "-i", help="Translate this text file, line by line.",
-                                         show_default=False)] = None,
-    output: Annotated[Path | None, option("--output", "-o", help="Write here instead of standard output.",
-                                          show_default=False)] = None,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(help="What to translate, a line each. Without it, standard input is read.", show_default=False),
+    ] = None,
+    input: Annotated[
+        Path | None, option("--input", "-i", help="Translate this text file, line by line.", show_default=False)
+    ] = None,
+    output: Annotated[
+        Path | None, option("--output", "-o", help="Write here instead of standard output.", show_default=False)
+    ] = None,
     model: Model = "",
     beam_size: Annotated[int, option("--beam-size", help="Hypotheses kept while searching; 1 is fastest.")] = 4,
     engine: Annotated[str, option("--engine", help="auto, ctranslate2 or torch.")] = "auto",
     device: Device = "auto",
     threads: Annotated[int, option("--threads", help="Processor threads; 0: all.")] = 0,
-    as_json: Annotated[bool, option("--json", help="A JSON object a line: source, text, score, segments.",
-                                    env="CTX_JSON")] = False,
+    as_json: Annotated[
+        bool, option("--json", help="A JSON object a line: source, text, score, segments.", env="CTX_JSON")
+    ] = False,
 ) -> None:
     """Translate text, a file, or standard input. On a terminal with nothing given, ask for sentences.
 
@@ -69,9 +74,18 @@ def _results(source: IO[bytes], name: str, translator: Translator, as_json: bool
     from ..documents.text import translate_text
 
     def to_json(lines: list[str]) -> list[str]:
-        return [json.dumps({"source": result.source, "text": result.text, "score": round(result.score, 4),
-                            "segments": [{"source": src, "text": tgt} for src, tgt in result.segments]}, ensure_ascii=False)
-                for result in translator.translate_results(lines)]
+        return [
+            json.dumps(
+                {
+                    "source": result.source,
+                    "text": result.text,
+                    "score": round(result.score, 4),
+                    "segments": [{"source": src, "text": tgt} for src, tgt in result.segments],
+                },
+                ensure_ascii=False,
+            )
+            for result in translator.translate_results(lines)
+        ]
 
     yield from translate_text(source, name, to_json if as_json else translator.translate)
 

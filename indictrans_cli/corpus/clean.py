@@ -66,7 +66,11 @@ def has_markup(src: str, tgt: str) -> bool:
 
 def is_repetitive(src: str, tgt: str) -> bool:
     """The same word four times in a row."""
-    return any(re.search(r"\b(\w+)(?:\W+\1\b){3}", side) is not None for side in (src, tgt))
+    return any(
+        len(set(four)) == 1
+        for words in (_WORD.findall(src.casefold()), _WORD.findall(tgt))
+        for four in zip(*(words[start:] for start in range(4)), strict=False)
+    )
 
 
 FILTERS: dict[str, Callable[[str, str], bool]] = {

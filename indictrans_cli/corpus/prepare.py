@@ -25,7 +25,7 @@ class PrepareConfig:
 
     src_lang: str = "en"
     tgt_lang: str = "hi"
-    vocab_size: int = 0  # pieces, when a tokenizer is trained; 0: by the text's size
+    vocab_size: int = 0  # pieces, when a tokenizer is trained; 0: up to 8,000, as many as the text can fill
     valid_pairs: int = 1000  # about how many are held out; at most a twentieth of all
     max_tokens: int = 200  # longer pairs, on either side, are dropped
     limit: int = 0  # pairs read of each source; 0: all
@@ -42,8 +42,14 @@ Progress = Callable[[str, int], None]  # what is being done, and on how many pai
 
 
 def prepare(
-    sources: Sequence[Source], out: Path, config: PrepareConfig, *, tokenizer: Tokenizer | None = None,
-    exclude: Sequence[Path] = (), replace: bool = False, progress: Progress = lambda stage, done: None,
+    sources: Sequence[Source],
+    out: Path,
+    config: PrepareConfig,
+    *,
+    tokenizer: Tokenizer | None = None,
+    exclude: Sequence[Path] = (),
+    replace: bool = False,
+    progress: Progress = lambda stage, done: None,
 ) -> dict[str, Any]:
     """Clean, split, tokenise and write; returns what stands in data.json.
 
@@ -63,18 +69,23 @@ def prepare(
             if len(kept) % 5000 == 0:
                 progress(f"cleaning {source.name}", len(kept))
         dropped = {name: count for name, count in cleaner.counts.items() if name not in ("read", "kept") and count}
-        reports.append({"name": source.name, "weight": source.weight, "read": cleaner.counts["read"], "dropped": dropped})
+        reports.append(
+            {"name": source.name, "weight": source.weight, "read": cleaner.counts["read"], "dropped": dropped}
+        )
         cleaned.append(kept)
     total = sum(map(len, cleaned))
     if total < 20:
-        raise DataError(f"only {total} pairs are left after cleaning; a model needs thousands "
-                        f"(read {sum(report['read'] for report in reports)}, dropped: {_top_reasons(reports)})")
+        raise DataError(
+            f"only {total} pairs are left after cleaning; a model needs thousands "
+            f"(read {sum(report['read'] for report in reports)}, dropped: {_top_reasons(reports)})"
+        )
 
     is_valid = _splitter(cleaned, sources, config)
     if tokenizer is None:
         progress("training the tokenizer", total)
-        vocab_size = config.vocab_size or default_vocab_size(total)
-        tokenizer = train_tokenizer(_tokenizer_text(cleaned, sources, config.seed), vocab_size, config.seed)
+        text = _tokenizer_text(cleaned, sources, config.seed)
+        wanted = config.vocab_size or min(8000, max(300, total))
+        tokenizer = train_tokenizer(text, wanted, config.seed, exact=bool(config.vocab_size))
     train, valid = TokenPairsBuilder(tokenizer, config.max_tokens), TokenPairsBuilder(tokenizer, config.max_tokens)
     valid_lines: list[str] = []
     done = 0
@@ -95,9 +106,13 @@ def prepare(
         reports[number]["kept"] = len(pairs_of_source) - too_long
 
     info: dict[str, Any] = {
-        "format_version": FORMAT_VERSION, "ctx_version": __version__,
-        "source_language": config.src_lang, "target_language": config.tgt_lang,
-        "settings": asdict(config), "sources": reports, "files": {},
+        "format_version": FORMAT_VERSION,
+        "ctx_version": __version__,
+        "source_language": config.src_lang,
+        "target_language": config.tgt_lang,
+        "settings": asdict(config),
+        "sources": reports,
+        "files": {},
     }
     with atomic_dir(out, replace=replace) as folder:
         (folder / "tokenizer.model").write_bytes(tokenizer.model)
@@ -105,15 +120,19 @@ def prepare(
         for name, builder in (("train", train), ("valid", valid)):
             token_pairs = builder.build()
             token_pairs.save(folder / f"{name}.safetensors")
-            info[name] = {"pairs": len(token_pairs), "src_tokens": len(token_pairs.src_tokens),
-                          "tgt_tokens": len(token_pairs.tgt_tokens)}
+            info[name] = {
+                "pairs": len(token_pairs),
+                "src_tokens": len(token_pairs.src_tokens),
+                "tgt_tokens": len(token_pairs.tgt_tokens),
+            }
         info["files"] = {path.name: file_checksum(path) for path in sorted(folder.iterdir())}
         (folder / "data.json").write_text(json.dumps(info, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return info
 
 
 def _splitter(
-    cleaned: Sequence[Sequence[Pair]], sources: Sequence[Source], config: PrepareConfig) -> Callable[[int, Pair], bool]:
+    cleaned: Sequence[Sequence[Pair]], sources: Sequence[Source], config: PrepareConfig
+) -> Callable[[int, Pair], bool]:
     """Which pairs are held out: chosen by a hash of the English, so that a sentence is on one side only, everywhere.
 
     A source is represented in the held-out part as it is in training: in proportion to pairs times weight.
@@ -140,11 +159,6 @@ def _tokenizer_text(cleaned: Sequence[Sequence[Pair]], sources: Sequence[Source]
         for pair in pairs:
             if choose.random() < source.weight / highest:
                 yield from pair
-
-
-def default_vocab_size(pairs: int) -> int:
-    """A vocabulary that this much text can fill: 8,000 pieces from 8,000 pairs on, fewer below."""
-    return max(500, min(8000, pairs))
 
 
 def _top_reasons(reports: Sequence[dict[str, Any]]) -> str:

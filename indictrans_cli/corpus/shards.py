@@ -1,11 +1,11 @@
 """The folder of prepared data: what `ctx prepare` writes and `ctx train` reads.
 
-    data.json             languages, sources, what cleaning dropped, checksums, format version
-    tokenizer.model       the SentencePiece vocabulary the tokens refer to
-    train.safetensors     src_tokens, tgt_tokens (uint16 or int32, all sentences end to end, each ended by </s>),
-                          src_offsets, tgt_offsets (int64, one more than there are pairs), source (uint8: which source)
-    valid.safetensors     the same, of the held-out pairs
-    valid.tsv             the held-out pairs as text
+data.json             languages, sources, what cleaning dropped, checksums, format version
+tokenizer.model       the SentencePiece vocabulary the tokens refer to
+train.safetensors     src_tokens, tgt_tokens (uint16 or int32, all sentences end to end, each ended by </s>),
+                      src_offsets, tgt_offsets (int64, one more than there are pairs), source (uint8: which source)
+valid.safetensors     the same, of the held-out pairs
+valid.tsv             the held-out pairs as text
 """
 
 from __future__ import annotations
@@ -146,7 +146,9 @@ def open_data(folder: Path) -> PreparedData:
     try:
         info = json.loads((folder / "data.json").read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"'{folder}' is not a folder of prepared data (no data.json); make one with 'ctx prepare'") from error
+        raise DataError(
+            f"'{folder}' is not a folder of prepared data (no data.json); make one with 'ctx prepare'"
+        ) from error
     except ValueError as error:
         raise DataError(f"'{folder / 'data.json'}' is damaged: {error}; run 'ctx prepare' again") from error
     if not isinstance(info, dict) or info.get("format_version") != FORMAT_VERSION:
@@ -155,8 +157,12 @@ def open_data(folder: Path) -> PreparedData:
         if not (folder / name).is_file() or file_checksum(folder / name) != checksum:
             raise DataError(f"'{folder / name}' is missing or not what was prepared; run 'ctx prepare' again")
     return PreparedData(
-        folder, info, Tokenizer.load(folder / "tokenizer.model"),
-        TokenPairs.load(folder / "train.safetensors"), TokenPairs.load(folder / "valid.safetensors"))
+        folder,
+        info,
+        Tokenizer.load(folder / "tokenizer.model"),
+        TokenPairs.load(folder / "train.safetensors"),
+        TokenPairs.load(folder / "valid.safetensors"),
+    )
 
 
 def file_checksum(path: Path) -> str:

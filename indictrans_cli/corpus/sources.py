@@ -82,8 +82,10 @@ def _pairs(name: str, src_lang: str, tgt_lang: str) -> Iterator[Pair]:
         return _read_aligned(*sides)
     if path.exists():
         raise InputError(f"'{path}' is neither a .tsv file nor one of a pair '{sides[0].name}' and '{sides[1].name}'")
-    raise InputError(f"there is no source '{name}'; give a .tsv file, a folder of them, a pair of files, "
-                     f"samanantar:{tgt_lang}, hub:owner/name, or bundled")
+    raise InputError(
+        f"there is no source '{name}'; give a .tsv file, a folder of them, a pair of files, "
+        f"samanantar:{tgt_lang}, hub:owner/name, or bundled"
+    )
 
 
 def open_text(path: Path) -> IO[str]:
@@ -100,16 +102,19 @@ def open_text(path: Path) -> IO[str]:
 
 def read_lines(path: Path) -> Iterator[str]:
     """The lines of a text file without their ends; InputError names the line where reading fails."""
-    number = 0
+    read = 0  # lines
     with open_text(path) as handle:
         try:
-            for number, line in enumerate(handle, 1):
+            for line in handle:
                 yield line.rstrip("\r\n")
+                read += 1
         except UnicodeDecodeError as error:
-            raise InputError(f"'{path}' is not UTF-8 near line {number + 1} ({error.reason}); "
-                             f"convert it, for example with: iconv -f latin1 -t utf-8") from error
+            raise InputError(
+                f"'{path}' is not UTF-8 near line {read + 1} ({error.reason}); "
+                f"convert it, for example with: iconv -f latin1 -t utf-8"
+            ) from error
         except (OSError, EOFError, lzma.LZMAError) as error:
-            raise InputError(f"'{path}' is damaged near line {number + 1}: {error}") from error
+            raise InputError(f"'{path}' is damaged near line {read + 1}: {error}") from error
 
 
 def _read_tsv(path: Path) -> Iterator[Pair]:
@@ -147,8 +152,10 @@ def _read_hub(repository: str, config: str | None, src_lang: str, tgt_lang: str)
         raise
     except Exception as error:  # the library raises a wide family; to a user they are one thing
         summary = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise NetworkError(f"cannot read '{repository}' from the Hugging Face Hub: {summary}; "
-                           f"check the name, the connection, and HF_TOKEN if it is gated") from error
+        raise NetworkError(
+            f"cannot read '{repository}' from the Hugging Face Hub: {summary}; "
+            f"check the name, the connection, and HF_TOKEN if it is gated"
+        ) from error
 
 
 def _column_reader(row: dict[str, Any], repository: str, src_lang: str, tgt_lang: str) -> Any:
@@ -159,5 +166,7 @@ def _column_reader(row: dict[str, Any], repository: str, src_lang: str, tgt_lang
     for src, tgt in (("src", "tgt"), (src_lang, tgt_lang), ("source", "target")):
         if src in row and tgt in row:
             return lambda r: (r[src] or "", r[tgt] or "")
-    raise DataError(f"the data set '{repository}' has the columns {', '.join(row)}; "
-                    f"expected src and tgt, {src_lang} and {tgt_lang}, or translation")
+    raise DataError(
+        f"the data set '{repository}' has the columns {', '.join(row)}; "
+        f"expected src and tgt, {src_lang} and {tgt_lang}, or translation"
+    )

@@ -65,9 +65,10 @@ def beam_search(model: Transformer, src: Tensor, config: BeamConfig) -> list[lis
 
         keep_rows, keep_beams, keep_tokens, keep_scores = [], [], [], []
         for row, (row_scores, row_beams, row_tokens) in enumerate(
-                zip(top_scores.tolist(), top_beam.tolist(), top_token.tolist(), strict=True)):
+            zip(top_scores.tolist(), top_beam.tolist(), top_token.tolist(), strict=True)
+        ):
             done = finished[sentences[row]]
-            open_beams = []
+            open_beams: list[tuple[float, int, int]] = []
             for rank, (score, origin, token) in enumerate(zip(row_scores, row_beams, row_tokens, strict=True)):
                 if score == float("-inf"):
                     break
@@ -77,8 +78,10 @@ def beam_search(model: Transformer, src: Tensor, config: BeamConfig) -> list[lis
                 elif len(open_beams) < beam:
                     open_beams.append((score, origin, token))
             if length == config.max_length:  # what is still open ends here, as it is
-                done += [Hypothesis([*history[row, origin].tolist(), token], score / length**config.length_penalty)
-                         for score, origin, token in open_beams]
+                done += [
+                    Hypothesis([*history[row, origin].tolist(), token], score / length**config.length_penalty)
+                    for score, origin, token in open_beams
+                ]
                 open_beams = []
             done.sort(key=lambda hypothesis: -hypothesis.score)
             del done[beam:]

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 
 MAX_CHARACTERS = 400  # of a segment: about a hundred tokens, as long as sentences in training get
 
-_ABBREVIATIONS = frozenset("""
-    mr mrs ms dr prof sr jr st rev hon gen col capt lt sgt maj cmdr gov sen rep pres messrs smt shri rs re inr no nos vol
-    vols ch sec fig figs eq pp p ed eds vs etc approx dept est govt assn bros inc ltd co corp pvt jan feb mar apr jun jul
-    aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun ave blvd rd ft mt e.g i.e cf al viz a.m p.m u.s
-    u.k u.n b.a m.a ph.d b.sc m.sc d.c
-""".split())
+_ABBREVIATIONS = frozenset(
+    """
+    mr mrs ms dr prof sr jr st rev hon gen col capt lt sgt maj cmdr gov sen rep pres messrs smt shri rs re inr no nos
+    vol vols ch sec fig figs eq pp p ed eds vs etc approx dept est govt assn bros inc ltd co corp pvt jan feb mar apr
+    jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun ave blvd rd ft mt e.g i.e cf al viz
+    a.m p.m u.s u.k u.n b.a m.a ph.d b.sc m.sc d.c
+    """.split()
+)
 #: abbreviations that also end sentences: a capital letter after them begins a new one
-_MAY_END = frozenset(["etc", "a.m", "p.m", "inc", "ltd", "co", "corp", "jr", "sr", "u.s", "u.k", "u.n", "ph.d", "m.a", "b.a"])
+_MAY_END = frozenset(
+    ["etc", "a.m", "p.m", "inc", "ltd", "co", "corp", "jr", "sr", "u.s", "u.k", "u.n", "ph.d", "m.a", "b.a"]
+)
 #: a stop, what closes behind it, and the space before what may begin a sentence
 _BOUNDARY = re.compile(r"""([.!?…।॥]+["')\]”’]*)(\s+)(?=["'(\[“‘]*[A-Z0-9\u0900-\u0dff])""")
 _LAST_WORD = re.compile(r"([\w.]*\w)[.!?…।॥]+[\"')\]”’]*$")
@@ -73,12 +77,14 @@ def _shorten(sentence: str) -> list[tuple[str, str]]:
     """Cut what is too long after a clause mark, else at a space, else anywhere."""
     parts: list[tuple[str, str]] = []
     while len(sentence) > MAX_CHARACTERS:
-        clauses = [match for match in _CLAUSE.finditer(sentence, MAX_CHARACTERS // 2, MAX_CHARACTERS + 1)]
+        clauses = list(_CLAUSE.finditer(sentence, MAX_CHARACTERS // 2, MAX_CHARACTERS + 1))
         if clauses:
             cut, end = clauses[-1].start() + 1, clauses[-1].end()
         else:
             spaces = list(re.finditer(r"\s+", sentence[:MAX_CHARACTERS]))
-            cut, end = (spaces[-1].start(), spaces[-1].end()) if spaces and spaces[-1].start() else (MAX_CHARACTERS,) * 2
+            cut, end = (
+                (spaces[-1].start(), spaces[-1].end()) if spaces and spaces[-1].start() else (MAX_CHARACTERS,) * 2
+            )
         parts.append((sentence[:cut], sentence[cut:end]))
         sentence = sentence[end:]
     parts.append((sentence, ""))

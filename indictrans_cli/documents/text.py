@@ -24,9 +24,10 @@ def read_lines(stream: IO[bytes], name: str) -> Iterator[tuple[str, str]]:
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}, line {number}: byte {error.start + 1} (0x{raw[error.start]:02x}) is not UTF-8; convert the text, "
-                f"for example with: iconv -f latin1 -t utf-8") from error
+                f"for example with: iconv -f latin1 -t utf-8"
+            ) from error
         text = line.rstrip("\r\n")
-        yield text, line[len(text):]
+        yield text, line[len(text) :]
 
 
 def translate_text(

@@ -6,7 +6,6 @@ A model directory may carry the copy (`ctranslate2/`, as the bundled one does): 
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,8 +32,11 @@ class CTranslate2Engine:
         copy = derived_copy(directory)
         try:
             self._translator = ctranslate2.Translator(
-                str(copy), device=device, compute_type="int8" if device == "cpu" else "float16",
-                intra_threads=threads or cpu_threads())
+                str(copy),
+                device=device,
+                compute_type="int8" if device == "cpu" else "float16",
+                intra_threads=threads or cpu_threads(),
+            )
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"CTranslate2 cannot load '{copy}': {error}") from error
 
@@ -44,9 +46,16 @@ class CTranslate2Engine:
             return []
         results = self._translator.translate_batch(
             [pieces[: self._max_source] for pieces in self._tokenizer.pieces(list(sentences))],
-            beam_size=options.beam_size, length_penalty=options.length_penalty,
-            max_decoding_length=options.max_length, max_input_length=0, return_scores=True,
-            no_repeat_ngram_size=options.no_repeat_ngram, disable_unk=True, max_batch_size=2048, batch_type="tokens")
+            beam_size=options.beam_size,
+            length_penalty=options.length_penalty,
+            max_decoding_length=options.max_length,
+            max_input_length=0,
+            return_scores=True,
+            no_repeat_ngram_size=options.no_repeat_ngram,
+            disable_unk=True,
+            max_batch_size=2048,
+            batch_type="tokens",
+        )
         texts = self._tokenizer.decode_pieces([result.hypotheses[0] for result in results])
         return [Translation(text, result.scores[0]) for text, result in zip(texts, results, strict=True)]
 
@@ -89,7 +98,8 @@ def _spec(directory: ModelDirectory) -> Any:
 
     config, weights = directory.config, directory.weights()
     spec = transformer_spec.TransformerSpec.from_config(
-        (config.encoder_layers, config.decoder_layers), config.n_heads, pre_norm=True)
+        (config.encoder_layers, config.decoder_layers), config.n_heads, pre_norm=True
+    )
 
     def linear(target: Any, name: str) -> None:
         target.weight, target.bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
@@ -121,7 +131,9 @@ def _spec(directory: ModelDirectory) -> Any:
 
     vocabulary = Tokenizer.load(directory.tokenizer_path).vocabulary()
     if len(vocabulary) != config.vocab_size:
-        raise ModelError(f"'{directory.path}': the tokenizer has {len(vocabulary)} pieces, the model {config.vocab_size}")
+        raise ModelError(
+            f"'{directory.path}': the tokenizer has {len(vocabulary)} pieces, the model {config.vocab_size}"
+        )
     spec.register_source_vocabulary(vocabulary)
     spec.register_target_vocabulary(vocabulary)
     spec.config.unk_token = vocabulary[config.unk_id]

@@ -20,8 +20,10 @@ class Score:
 def corpus_scores(hypotheses: Sequence[str], references: Sequence[str]) -> list[Score]:
     """BLEU and chrF++ of a whole test set. DataError where the two differ in number, naming both."""
     if len(hypotheses) != len(references):
-        raise DataError(f"{len(hypotheses)} translations cannot be scored against {len(references)} references; "
-                        f"a line each is needed")
+        raise DataError(
+            f"{len(hypotheses)} translations cannot be scored against {len(references)} references; "
+            f"a line each is needed"
+        )
     if not references:
         raise DataError("there is nothing to score: the test set is empty")
     try:

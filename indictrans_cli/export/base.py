@@ -46,8 +46,10 @@ def export(
         module.write(directory, written, storage)
         check = compare(directory, module.translator(written))
         if check.different > (0.1 if storage == "float32" else 0.5) * check.sentences:
-            raise CtxError(f"the export to '{target}' translates {check.different} of {check.sentences} sentences "
-                           f"otherwise than the model; nothing was written (this is a bug: please report it)")
+            raise CtxError(
+                f"the export to '{target}' translates {check.different} of {check.sentences} sentences "
+                f"otherwise than the model; nothing was written (this is a bug: please report it)"
+            )
         for path in written.iterdir():
             path.rename(folder / path.name)
         written.rmdir()
@@ -64,8 +66,11 @@ def compare(directory: ModelDirectory, translate: Callable[[Sequence[str]], list
     sentences = sample_sentences()
     reference = TorchEngine(directory, torch.device("cpu")).translate(sentences, SearchOptions(max_length=64))
     outputs = translate(sentences)
-    different = [(source, before.text, after) for source, before, after in zip(sentences, reference, outputs, strict=True)
-                 if before.text != after]
+    different = [
+        (source, before.text, after)
+        for source, before, after in zip(sentences, reference, outputs, strict=True)
+        if before.text != after
+    ]
     return Check(len(sentences), len(different), different[:3], 0)
 
 

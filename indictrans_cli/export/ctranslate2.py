@@ -26,7 +26,9 @@ def translator(folder: Path) -> Callable[[Sequence[str]], list[str]]:
     tokenizer = Tokenizer.load(folder / "tokenizer.model")
 
     def translate(sentences: Sequence[str]) -> list[str]:
-        results = model.translate_batch(tokenizer.pieces(list(sentences)), beam_size=4, max_decoding_length=64, disable_unk=True)
+        results = model.translate_batch(
+            tokenizer.pieces(list(sentences)), beam_size=4, max_decoding_length=64, disable_unk=True
+        )
         return tokenizer.decode_pieces([result.hypotheses[0] for result in results])
 
     return translate

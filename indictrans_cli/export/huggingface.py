@@ -19,10 +19,14 @@ STORAGE = ("float32",)
 
 #: our name of a part of a layer -> M2M100's
 _PARTS = {
-    "attention_norm": "self_attn_layer_norm", "attention.out": "self_attn.out_proj",
-    "cross_attention_norm": "encoder_attn_layer_norm", "cross_attention.q": "encoder_attn.q_proj",
-    "cross_attention.out": "encoder_attn.out_proj", "feed_forward_norm": "final_layer_norm",
-    "feed_forward.up": "fc1", "feed_forward.down": "fc2",
+    "attention_norm": "self_attn_layer_norm",
+    "attention.out": "self_attn.out_proj",
+    "cross_attention_norm": "encoder_attn_layer_norm",
+    "cross_attention.q": "encoder_attn.q_proj",
+    "cross_attention.out": "encoder_attn.out_proj",
+    "feed_forward_norm": "final_layer_norm",
+    "feed_forward.up": "fc1",
+    "feed_forward.down": "fc2",
 }
 #: our fused projections -> the projections M2M100 keeps apart, in the order of our rows
 _FUSED = {
@@ -59,14 +63,31 @@ def m2m100_config(directory: ModelDirectory) -> dict[str, Any]:
     """The fields of `M2M100Config` that say what our ModelConfig says."""
     config = directory.config
     return {
-        "architectures": ["M2M100ForConditionalGeneration"], "model_type": "m2m_100", "is_encoder_decoder": True,
-        "vocab_size": config.vocab_size, "d_model": config.d_model, "activation_function": "relu", "scale_embedding": True,
-        "encoder_layers": config.encoder_layers, "decoder_layers": config.decoder_layers,
-        "encoder_attention_heads": config.n_heads, "decoder_attention_heads": config.n_heads,
-        "encoder_ffn_dim": config.d_ff, "decoder_ffn_dim": config.d_ff, "encoder_layerdrop": 0.0, "decoder_layerdrop": 0.0,
-        "dropout": config.dropout, "attention_dropout": 0.0, "activation_dropout": 0.0, "tie_word_embeddings": True,
-        "max_position_embeddings": config.max_length, "pad_token_id": config.pad_id, "bos_token_id": config.bos_id,
-        "eos_token_id": config.eos_id, "decoder_start_token_id": config.bos_id, "dtype": "float32",
+        "architectures": ["M2M100ForConditionalGeneration"],
+        "model_type": "m2m_100",
+        "is_encoder_decoder": True,
+        "vocab_size": config.vocab_size,
+        "d_model": config.d_model,
+        "activation_function": "relu",
+        "scale_embedding": True,
+        "encoder_layers": config.encoder_layers,
+        "decoder_layers": config.decoder_layers,
+        "encoder_attention_heads": config.n_heads,
+        "decoder_attention_heads": config.n_heads,
+        "encoder_ffn_dim": config.d_ff,
+        "decoder_ffn_dim": config.d_ff,
+        "encoder_layerdrop": 0.0,
+        "decoder_layerdrop": 0.0,
+        "dropout": config.dropout,
+        "attention_dropout": 0.0,
+        "activation_dropout": 0.0,
+        "tie_word_embeddings": True,
+        "max_position_embeddings": config.max_length,
+        "pad_token_id": config.pad_id,
+        "bos_token_id": config.bos_id,
+        "eos_token_id": config.eos_id,
+        "decoder_start_token_id": config.bos_id,
+        "dtype": "float32",
     }
 
 
@@ -74,11 +95,21 @@ def write(directory: ModelDirectory, out: Path, storage: str) -> None:
     out.mkdir()
     config = directory.config
     _write_json(out / "config.json", m2m100_config(directory))
-    _write_json(out / "generation_config.json", {
-        "num_beams": 4, "max_length": 256, "pad_token_id": config.pad_id, "bos_token_id": config.bos_id,
-        "eos_token_id": config.eos_id, "decoder_start_token_id": config.bos_id,
-        "suppress_tokens": [config.pad_id, config.unk_id, config.bos_id]})
-    write_safetensors(out / "model.safetensors", {name: ("F32", array) for name, array in m2m100_weights(directory).items()})
+    _write_json(
+        out / "generation_config.json",
+        {
+            "num_beams": 4,
+            "max_length": 256,
+            "pad_token_id": config.pad_id,
+            "bos_token_id": config.bos_id,
+            "eos_token_id": config.eos_id,
+            "decoder_start_token_id": config.bos_id,
+            "suppress_tokens": [config.pad_id, config.unk_id, config.bos_id],
+        },
+    )
+    write_safetensors(
+        out / "model.safetensors", {name: ("F32", array) for name, array in m2m100_weights(directory).items()}
+    )
     tokenizer = fast_tokenizer(Tokenizer.load(directory.tokenizer_path), directory.config.max_length)
     tokenizer.save_pretrained(out)
     (out / "README.md").write_text((directory.path / "MODEL_CARD.md").read_text(encoding="utf-8"), encoding="utf-8")
@@ -94,17 +125,28 @@ def fast_tokenizer(tokenizer: Tokenizer, max_length: int) -> Any:
         raise missing_package("transformers", "exporting to huggingface") from error
 
     pieces = tokenizer.vocabulary()
-    fast = Fast(models.Unigram(list(zip(pieces, tokenizer.scores(), strict=True)), tokenizer.unk_id, byte_fallback=True))
+    fast = Fast(
+        models.Unigram(list(zip(pieces, tokenizer.scores(), strict=True)), tokenizer.unk_id, byte_fallback=True)
+    )
     fast.normalizer = normalizers.Sequence([normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")])
     fast.pre_tokenizer = pre_tokenizers.Metaspace(replacement="▁", prepend_scheme="always", split=False)
-    fast.decoder = decoders.Sequence([
-        decoders.ByteFallback(), decoders.Fuse(), decoders.Replace("▁", " "), decoders.Strip(" ", 1, 0)])
+    fast.decoder = decoders.Sequence(
+        [decoders.ByteFallback(), decoders.Fuse(), decoders.Replace("▁", " "), decoders.Strip(" ", 1, 0)]
+    )
     pad, unk, bos, eos = (pieces[getattr(tokenizer, f"{name}_id")] for name in ("pad", "unk", "bos", "eos"))
     fast.post_processor = processors.TemplateProcessing(
-        single=f"$A {eos}", pair=f"$A {eos} $B {eos}", special_tokens=[(eos, tokenizer.eos_id)])
+        single=f"$A {eos}", pair=f"$A {eos} $B {eos}", special_tokens=[(eos, tokenizer.eos_id)]
+    )
     return PreTrainedTokenizerFast(
-        tokenizer_object=fast, pad_token=pad, unk_token=unk, bos_token=bos, eos_token=eos, model_max_length=max_length,
-        padding_side="right", clean_up_tokenization_spaces=False)
+        tokenizer_object=fast,
+        pad_token=pad,
+        unk_token=unk,
+        bos_token=bos,
+        eos_token=eos,
+        model_max_length=max_length,
+        padding_side="right",
+        clean_up_tokenization_spaces=False,
+    )
 
 
 def translator(folder: Path) -> Callable[[Sequence[str]], list[str]]:
@@ -118,8 +160,14 @@ def translator(folder: Path) -> Callable[[Sequence[str]], list[str]]:
     def translate(sentences: Sequence[str]) -> list[str]:
         batch = tokenizer(list(sentences), return_tensors="pt", padding=True)
         with torch.inference_mode():
-            ids = model.generate(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], max_length=65,
-                                 num_beams=4, length_penalty=1.0, early_stopping=False)
+            ids = model.generate(
+                input_ids=batch["input_ids"],
+                attention_mask=batch["attention_mask"],
+                max_length=65,
+                num_beams=4,
+                length_penalty=1.0,
+                early_stopping=False,
+            )
         texts: list[str] = tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
 

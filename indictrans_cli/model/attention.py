@@ -25,7 +25,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None) -> Te
         scores = (query * query.size(-1) ** -0.5) @ key.transpose(-2, -1)  # (batch, n_heads, tgt_len, src_len)
         if bias is not None:
             scores += bias
-        return scores.softmax(dim=-1) @ value
+        attended: Tensor = scores.softmax(dim=-1) @ value
+        return attended
     return F.scaled_dot_product_attention(query, key, value, attn_mask=bias)
 
 

@@ -37,7 +37,8 @@ def choose_loss(name: str, label_smoothing: float, device: torch.device) -> Loss
 
 
 def plain_cross_entropy(
-    hidden: Tensor, weight: Tensor, target: Tensor, label_smoothing: float) -> tuple[Tensor, Tensor]:
+    hidden: Tensor, weight: Tensor, target: Tensor, label_smoothing: float
+) -> tuple[Tensor, Tensor]:
     """The definition (Szegedy et al. 2016): PyTorch's own cross_entropy over all logits at once."""
     logits = F.linear(hidden, weight).float()
     loss = F.cross_entropy(logits, target, reduction="sum", label_smoothing=label_smoothing)
@@ -50,8 +51,8 @@ def chunked_cross_entropy(
     hidden: Tensor, weight: Tensor, target: Tensor, label_smoothing: float, rows: int = 512
 ) -> tuple[Tensor, Tensor]:
     """`plain_cross_entropy`, holding the logits of `rows` positions at a time."""
-    loss, nll = _ChunkedCrossEntropy.apply(hidden, weight, target, label_smoothing, rows)
-    return loss, nll
+    apply: Callable[..., tuple[Tensor, Tensor]] = _ChunkedCrossEntropy.apply
+    return apply(hidden, weight, target, label_smoothing, rows)
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -89,8 +90,13 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         hidden_gradient, weight_gradient = ctx.saved_tensors
         scale = grads[0]
-        return hidden_gradient * scale.to(hidden_gradient.dtype), weight_gradient * scale.to(
-            weight_gradient.dtype), None, None, None
+        return (
+            hidden_gradient * scale.to(hidden_gradient.dtype),
+            weight_gradient * scale.to(weight_gradient.dtype),
+            None,
+            None,
+            None,
+        )
 
 
 def liger_cross_entropy(

@@ -10,6 +10,8 @@ What is notable about it:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +46,8 @@ class EncoderLayer(nn.Module):
     def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """x (batch, src_len, d_model) -> the same shape."""
         x = x + self.dropout(self.attention(self.attention_norm(x), bias))
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        result: Tensor = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        return result
 
 
 class DecoderLayer(nn.Module):
@@ -59,14 +62,20 @@ class DecoderLayer(nn.Module):
         self.dropout = dropout
 
     def forward(
-        self, x: Tensor, bias: Tensor | None, memory_key: Tensor, memory_value: Tensor, memory_bias: Tensor | None,
+        self,
+        x: Tensor,
+        bias: Tensor | None,
+        memory_key: Tensor,
+        memory_value: Tensor,
+        memory_bias: Tensor | None,
         cache: LayerCache | None = None,
     ) -> Tensor:
         """x (batch, tgt_len, d_model) -> the same shape; the memory comes from `CrossAttention.project`."""
         x = x + self.dropout(self.attention(self.attention_norm(x), bias, cache))
         attended = self.cross_attention(self.cross_attention_norm(x), memory_key, memory_value, memory_bias)
         x = x + self.dropout(attended)
-        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        result: Tensor = x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+        return result
 
 
 class DecoderState:
@@ -123,7 +132,7 @@ class Transformer(nn.Module):
         memory, memory_bias = self.encode(src)
         x = self._embed(tgt, 0)
         bias = causal_bias(tgt.size(1), x.dtype, x.device)
-        for layer in self.decoder_layers:
+        for layer in self._decoder():
             key, value = layer.cross_attention.project(memory)
             x = layer(x, bias, key, value, memory_bias)
         result: Tensor = self.decoder_norm(x)
@@ -144,7 +153,7 @@ class Transformer(nn.Module):
     def start(self, src: Tensor) -> DecoderState:
         """Encode src (batch, src_len) for decoding with `step`."""
         memory, bias = self.encode(src)
-        layers = [LayerCache(*layer.cross_attention.project(memory)) for layer in self.decoder_layers]
+        layers = [LayerCache(*layer.cross_attention.project(memory)) for layer in self._decoder()]
         return DecoderState(layers, bias)
 
     def step(self, tokens: Tensor, state: DecoderState) -> Tensor:
@@ -155,14 +164,19 @@ class Transformer(nn.Module):
         state.length += 1
         return self.logits(self.decoder_norm(x)[:, 0])
 
+    def _decoder(self) -> Iterator[DecoderLayer]:
+        return cast("Iterator[DecoderLayer]", iter(self.decoder_layers))  # a ModuleList forgets its type
+
     def _embed(self, tokens: Tensor, first_position: int) -> Tensor:
         """tokens (batch, length) -> scaled embeddings plus positions (batch, length, d_model)."""
         weight = self.embedding.weight
         # Looked up in float32: the gradients of a frequent token are many small numbers, and are summed here.
         embedded = F.embedding(tokens, weight.float()) * math.sqrt(self.config.d_model)
         positions = sinusoidal_positions(
-            first_position + self.config.pad_id + 1, tokens.size(1), self.config.d_model, tokens.device)
-        return self.dropout((embedded + positions).to(weight.dtype))
+            first_position + self.config.pad_id + 1, tokens.size(1), self.config.d_model, tokens.device
+        )
+        result: Tensor = self.dropout((embedded + positions).to(weight.dtype))
+        return result
 
 
 def sinusoidal_positions(first: int, length: int, d_model: int, device: torch.device | None = None) -> Tensor:

@@ -74,8 +74,10 @@ class Batches:
         src, tgt = self._pairs.src_lengths[chosen], self._pairs.tgt_lengths[chosen]
         band = tgt // 5
         orders = np.lexsort((src, tgt)), np.lexsort((np.where(band % 2, src, -src), band))
-        cuts = [[chosen[order[part]] for part in cut_by_tokens(src[order], tgt[order], self._batch_tokens)]
-                for order in orders]
+        cuts = [
+            [chosen[order[part]] for part in cut_by_tokens(src[order], tgt[order], self._batch_tokens)]
+            for order in orders
+        ]
         return min(cuts, key=len)
 
     def batch(self, indices: NDArray[np.int64]) -> Batch:

@@ -36,8 +36,10 @@ def save_snapshot(run: Path, progress: Progress, tensors: dict[str, Tensor], kee
     """Write a snapshot of `tensors` and remove all but the `keep` newest."""
     folder = ensure_dir(run / "snapshots") / f"step-{progress.step:08d}"
     with atomic_dir(folder, replace=True) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-                  temporary / "state.safetensors")
+        save_file(
+            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
+            temporary / "state.safetensors",
+        )
         state = {**asdict(progress), "checksum": file_checksum(temporary / "state.safetensors")}
         (temporary / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
     for old in snapshots(run)[keep:]:

@@ -35,7 +35,9 @@ class Report:
     def __enter__(self) -> Report:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         pass
 
     def say(self, text: str) -> None:
@@ -46,9 +48,11 @@ class Report:
         """The status after a step."""
         if time.monotonic() - self._last >= self._every:
             self._last = time.monotonic()
-            self.say(f"step {status.step:,}  epoch {status.epoch}  loss {status.loss:.3f}  "
-                     f"{status.tokens_per_second:,.0f} tokens/s  padding {status.padding:.1%}  "
-                     f"rate {status.learning_rate:.1e}  {status.done:.0%}  {duration(status.seconds_left)} left")
+            self.say(
+                f"step {status.step:,}  epoch {status.epoch}  loss {status.loss:.3f}  "
+                f"{status.tokens_per_second:,.0f} tokens/s  padding {status.padding:.1%}  "
+                f"rate {status.learning_rate:.1e}  {status.done:.0%}  {duration(status.seconds_left)} left"
+            )
 
     def validated(self, status: Status) -> None:
         """The status after a validation."""
@@ -72,7 +76,9 @@ class LiveReport(Report):
         self._live.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._live.__exit__(kind, error, trace)
 
     def say(self, text: str) -> None:
@@ -94,9 +100,12 @@ class LiveReport(Report):
         status = self._status
         numbers = Table.grid(padding=(0, 3))
         for label, value in (
-            ("step", f"{status.step:,} (epoch {status.epoch})"), ("loss", f"{status.loss:.3f}"),
-            ("validation", f"{status.valid_loss:.3f}"), ("speed", f"{status.tokens_per_second:,.0f} tokens/s"),
-            ("padding", f"{status.padding:.1%}"), ("learning rate", f"{status.learning_rate:.1e}"),
+            ("step", f"{status.step:,} (epoch {status.epoch})"),
+            ("loss", f"{status.loss:.3f}"),
+            ("validation", f"{status.valid_loss:.3f}"),
+            ("speed", f"{status.tokens_per_second:,.0f} tokens/s"),
+            ("padding", f"{status.padding:.1%}"),
+            ("learning rate", f"{status.learning_rate:.1e}"),
             ("left", duration(status.seconds_left)),
         ):
             numbers.add_row(Text(label, style="dim"), value)

@@ -64,7 +64,12 @@ class Trainer:
     """One run, in the folder `run`. A run that exists there and has the same settings is resumed."""
 
     def __init__(
-        self, data: PreparedData, model_config: ModelConfig, config: TrainConfig, run: Path, device: torch.device,
+        self,
+        data: PreparedData,
+        model_config: ModelConfig,
+        config: TrainConfig,
+        run: Path,
+        device: torch.device,
         report: Report,
     ) -> None:
         self._data, self._config, self._run, self._device, self._report = data, config, ensure_dir(run), device, report
@@ -89,8 +94,10 @@ class Trainer:
         """One line on what is trained, on what."""
         config, train = self._model.config, self._data.info["train"]
         dtype = str(self._dtype).removeprefix("torch.")
-        return (f"{config.parameter_count():,} parameters in {dtype} on {self._device}; {train['pairs']:,} pairs; "
-                f"{len(self._batches.epoch(0)):,} batches an epoch of up to {self._config.batch_tokens:,} tokens")
+        return (
+            f"{config.parameter_count():,} parameters in {dtype} on {self._device}; {train['pairs']:,} pairs; "
+            f"{len(self._batches.epoch(0)):,} batches an epoch of up to {self._config.batch_tokens:,} tokens"
+        )
 
     def train(self) -> Result:
         """Train until a limit is reached or a signal comes; snapshots on the way and at the end."""
@@ -115,12 +122,17 @@ class Trainer:
             done = self._done()
             if done >= 1.0 or self._stop_signal:
                 break
-            rate = config.learning_rate * learning_rate_factor(config.schedule, progress.step + 1, done, config.warmup_steps)
+            rate = config.learning_rate * learning_rate_factor(
+                config.schedule, progress.step + 1, done, config.warmup_steps
+            )
             good = self._step(group, rate)
+            progress.batch += len(group)  # here, so that a snapshot of this step goes on with the next batch
             bad_steps = 0 if good else bad_steps + 1
             if bad_steps == BAD_STEPS:
-                raise CtxError(f"the gradient has not been finite for {BAD_STEPS} steps (step {progress.step}); "
-                               f"lower --learning-rate, or go on with --dtype float32")
+                raise CtxError(
+                    f"the gradient has not been finite for {BAD_STEPS} steps (step {progress.step}); "
+                    f"lower --learning-rate, or go on with --dtype float32"
+                )
             now = time.monotonic()
             progress.seconds = before + now - started
             self._status.done = self._done()
@@ -145,7 +157,6 @@ class Trainer:
                 chosen = plan[progress.batch : progress.batch + self._config.accumulate]
                 group = [self._batches.batch(indices) for indices in chosen]
                 yield group
-                progress.batch += len(group)
             progress.epoch, progress.batch = progress.epoch + 1, 0
 
     def _step(self, group: list[Batch], rate: float) -> bool:
@@ -172,13 +183,19 @@ class Trainer:
         self._optimizer.zero_grad()
         tokens = sum(batch.tokens for batch in group)
         self._progress.tokens += tokens
-        self._note(float(nll) / label_tokens, tokens / (time.monotonic() - started),
-                   sum(batch.padding for batch in group) / len(group), rate)
+        self._note(
+            float(nll) / label_tokens,
+            tokens / (time.monotonic() - started),
+            sum(batch.padding for batch in group) / len(group),
+            rate,
+        )
         return good
 
     def _batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The summed loss and the summed negative log-likelihood of a batch."""
-        src, tgt, labels = (tensor.to(self._device, non_blocking=True) for tensor in (batch.src, batch.tgt, batch.labels))
+        src, tgt, labels = (
+            tensor.to(self._device, non_blocking=True) for tensor in (batch.src, batch.tgt, batch.labels)
+        )
         hidden = self._model(src, tgt)
         real = labels != self._model.config.pad_id
         return self._loss(hidden[real], self._model.embedding.weight, labels[real])
@@ -196,10 +213,16 @@ class Trainer:
         loss = nll / max(1, tokens)
         self._status.valid_loss = loss
         self._progress.best_valid = min(self._progress.best_valid, loss)
-        entry = {"step": self._progress.step, "seconds": round(self._progress.seconds, 1), "tokens": self._progress.tokens,
-                 "loss": round(self._status.loss, 4), "valid_loss": round(loss, 4),
-                 "learning_rate": self._status.learning_rate,
-                 "tokens_per_second": round(self._status.tokens_per_second), "padding": round(self._status.padding, 4)}
+        entry = {
+            "step": self._progress.step,
+            "seconds": round(self._progress.seconds, 1),
+            "tokens": self._progress.tokens,
+            "loss": round(self._status.loss, 4),
+            "valid_loss": round(loss, 4),
+            "learning_rate": self._status.learning_rate,
+            "tokens_per_second": round(self._status.tokens_per_second),
+            "padding": round(self._status.padding, 4),
+        }
         self._history.append(entry)
         with (self._run / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
             metrics.write(json.dumps(entry) + "\n")
@@ -244,8 +267,14 @@ class Trainer:
 
     def _make_batches(self, pairs: TokenPairs, weights: list[float]) -> Batches:
         tokenizer = self._data.tokenizer
-        return Batches(pairs, weights, self._config.batch_tokens, pad_id=tokenizer.pad_id, bos_id=tokenizer.bos_id,
-                       seed=self._config.seed)
+        return Batches(
+            pairs,
+            weights,
+            self._config.batch_tokens,
+            pad_id=tokenizer.pad_id,
+            bos_id=tokenizer.bos_id,
+            seed=self._config.seed,
+        )
 
     def _check_settings(self, model_config: ModelConfig) -> None:
         """A run folder belongs to one corpus and one shape; DataError where another is to be trained in it."""
@@ -258,7 +287,9 @@ class Trainer:
                 raise DataError(f"'{path}' is damaged: {error}; remove the folder to start anew") from error
             for name, what in (("data", "other data"), ("model", "a model of another shape")):
                 if old.get(name) != settings[name]:
-                    raise DataError(f"the run in '{self._run}' trained {what}; remove it, or name another place with --run")
+                    raise DataError(
+                        f"the run in '{self._run}' trained {what}; remove it, or name another place with --run"
+                    )
         with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
@@ -286,8 +317,8 @@ class Trainer:
                         self._weights.average[name].copy_(tensors[source])
                     if f"exp_avg.{name}" in tensors:
                         self._optimizer.state[value] = {
-                            key: tensors[f"{key}.{name}"].to(self._device)
-                            for key in ("step", "exp_avg", "exp_avg_sq")}
+                            key: tensors[f"{key}.{name}"].to(self._device) for key in ("step", "exp_avg", "exp_avg_sq")
+                        }
             self._weights.publish()
             restore_random_state(tensors, self._device)
             self._status.step, self._status.epoch = self._progress.step, self._progress.epoch
@@ -307,12 +338,15 @@ class Trainer:
             self._status.valid_loss = self._history[-1]["valid_loss"]
 
     def _averaged_weights(self) -> Weights:
-        return {name: value.detach().float().cpu().numpy().astype(np.float32)
-                for name, value in self._weights.average.items()}
+        return {
+            name: value.detach().float().cpu().numpy().astype(np.float32)
+            for name, value in self._weights.average.items()
+        }
 
     @contextmanager
     def _catch_signals(self) -> Iterator[None]:
         """SIGINT and SIGTERM end the loop after the step that is running; a second one is obeyed at once."""
+
         def note(number: int, frame: FrameType | None) -> None:
             if self._stop_signal:
                 raise KeyboardInterrupt
@@ -337,4 +371,8 @@ def _adamw(values: dict[str, Tensor], config: TrainConfig) -> torch.optim.AdamW:
     others = [value for value in values.values() if value.ndim <= 1]
     return torch.optim.AdamW(
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}],
-        lr=config.learning_rate, betas=(0.9, 0.98), eps=1e-9, fused=True)
+        lr=config.learning_rate,
+        betas=(0.9, 0.98),
+        eps=1e-9,
+        fused=True,
+    )

@@ -28,7 +28,8 @@ class MasterWeights:
             value.requires_grad_(True)
         self._ema_decay = ema_decay
         self.average: dict[str, Tensor] = (
-            {name: value.detach().clone() for name, value in self.values.items()} if ema_decay else self.values)
+            {name: value.detach().clone() for name, value in self.values.items()} if ema_decay else self.values
+        )
 
     @torch.no_grad()
     def collect_gradients(self) -> None:
