@@ -58,12 +58,18 @@ SENTENCES = [
 @pytest.fixture(scope="session")
 def toy_pairs() -> list[tuple[str, str]]:
     """A thousand distinct pairs of simple sentences, by composition: enough to train a vocabulary on."""
-    people = [("Ravi", "रवि"), ("Meena", "मीना"), ("my friend", "मेरा दोस्त"), ("the teacher", "अध्यापक"), ("he", "वह"),
-              ("the farmer", "किसान"), ("Anil", "अनिल"), ("the boy", "लड़का"), ("the doctor", "डॉक्टर"), ("Suresh", "सुरेश")]  # fmt: skip
-    things = [("water", "पानी"), ("a book", "किताब"), ("the letter", "चिट्ठी"), ("tea", "चाय"), ("rice", "चावल"),
-              ("the newspaper", "अख़बार"), ("a mango", "आम"), ("bread", "रोटी"), ("the box", "डिब्बा"), ("milk", "दूध")]  # fmt: skip
-    deeds = [("brings", "लाता है"), ("wants", "चाहता है"), ("sees", "देखता है"), ("sells", "बेचता है"), ("buys", "ख़रीदता है"),
-             ("finds", "पाता है"), ("gives", "देता है"), ("takes", "लेता है"), ("keeps", "रखता है"), ("likes", "पसंद करता है")]  # fmt: skip
+    people = {
+        "Ravi": "रवि", "Meena": "मीना", "my friend": "मेरा दोस्त", "the teacher": "अध्यापक", "he": "वह", "the farmer": "किसान",
+        "Anil": "अनिल", "the boy": "लड़का", "the doctor": "डॉक्टर", "Suresh": "सुरेश",
+    }.items()  # fmt: skip
+    things = {
+        "water": "पानी", "a book": "किताब", "the letter": "चिट्ठी", "tea": "चाय", "rice": "चावल", "the newspaper": "अख़बार",
+        "a mango": "आम", "bread": "रोटी", "the box": "डिब्बा", "milk": "दूध",
+    }.items()  # fmt: skip
+    deeds = {
+        "brings": "लाता है", "wants": "चाहता है", "sees": "देखता है", "sells": "बेचता है", "buys": "ख़रीदता है", "finds": "पाता है",
+        "gives": "देता है", "takes": "लेता है", "keeps": "रखता है", "likes": "पसंद करता है",
+    }.items()  # fmt: skip
     return [
         (f"{who[0].upper()}{who[1:]} {does} {what}.", f"{kaun} {kya} {kare}।")
         for who, kaun in people

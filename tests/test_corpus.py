@@ -13,7 +13,7 @@ import pytest
 from indictrans_cli.corpus.clean import FILTERS, Cleaner, TestOverlap, repair
 from indictrans_cli.corpus.prepare import PrepareConfig, prepare
 from indictrans_cli.corpus.shards import open_data
-from indictrans_cli.corpus.sources import Source, parse_source, read_pairs
+from indictrans_cli.corpus.sources import Source, parse_source, parse_sources, read_pairs
 from indictrans_cli.errors import DataError, InputError, OptionError
 from indictrans_cli.tokenizer import Tokenizer, train_tokenizer
 from tests.conftest import SENTENCES
@@ -57,6 +57,12 @@ def test_line_aligned_files_are_named_by_either_side_or_their_stem(tmp_path: Pat
     (tmp_path / "news.hi").write_text("".join(f"{tgt}\n" for _, tgt in SENTENCES), encoding="utf-8")
     for name in ("news.en", "news.hi", "news"):
         assert pairs_of(tmp_path / name) == SENTENCES
+
+
+def test_two_sides_of_a_pair_of_files_are_one_source() -> None:
+    assert parse_sources(["a.en", "a.hi", "b.hi", "c.tsv=2"], "en", "hi") == [
+        Source("a.en"), Source("b.hi"), Source("c.tsv", 2.0)
+    ]  # fmt: skip
 
 
 def test_an_aligned_file_that_ends_early_is_named(tmp_path: Path) -> None:
@@ -171,7 +177,10 @@ def test_the_same_english_is_never_on_both_sides_of_the_split(tmp_path: Path, to
     prepare([Source(str(path))], tmp_path / "data", PrepareConfig(vocab_size=340))
     data = open_data(tmp_path / "data")
     held_out = {src for src, _ in data.valid_text()}
-    src = [data.train.src_tokens[a:b].tolist() for a, b in zip(data.train.src_offsets, data.train.src_offsets[1:], strict=False)]
+    src = [
+        data.train.src_tokens[a:b].tolist()
+        for a, b in zip(data.train.src_offsets, data.train.src_offsets[1:], strict=False)
+    ]
     assert held_out.isdisjoint(data.tokenizer.decode(src))
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from random import Random
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch

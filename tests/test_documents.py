@@ -59,7 +59,9 @@ def through(raw: bytes, lines_at_once: int = 3) -> bytes:
     return "".join(shout).encode()
 
 
-@pytest.mark.parametrize("raw", [b"", b"\n", b"a", b"a\n", b"a\r\nb\r\n", b"a\n\n\nb", b"a\nb\nc\nd\ne\nf\ng", b"\r\n\n", b" a \n"])
+@pytest.mark.parametrize(
+    "raw", [b"", b"\n", b"a", b"a\n", b"a\r\nb\r\n", b"a\n\n\nb", b"a\nb\nc\nd\ne\nf\ng", b"\r\n\n", b" a \n"]
+)
 def test_line_ends_and_blank_lines_come_back_as_they_came(raw: bytes) -> None:
     assert through(raw) == raw.upper()
 

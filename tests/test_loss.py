@@ -38,7 +38,9 @@ def test_the_chunked_loss_and_its_gradients_are_those_of_cross_entropy(smoothing
 def test_the_plain_loss_gives_the_same_two_numbers() -> None:
     hidden, weight, target = example()
     for ours, theirs in zip(
-        chunked_cross_entropy(hidden, weight, target, 0.1), plain_cross_entropy(hidden, weight, target, 0.1), strict=True
+        chunked_cross_entropy(hidden, weight, target, 0.1),
+        plain_cross_entropy(hidden, weight, target, 0.1),
+        strict=True,
     ):
         torch.testing.assert_close(ours, theirs)
 
@@ -75,6 +77,10 @@ print("equal")
 @pytest.mark.skipif(sys.platform != "linux", reason="liger-kernel exists for Linux only")
 def test_ligers_loss_and_gradients_are_those_of_cross_entropy() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LIGER], capture_output=True, text=True, timeout=300, env={**os.environ, "TRITON_INTERPRET": "1"}
+        [sys.executable, "-c", LIGER],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "TRITON_INTERPRET": "1"},
     )
     assert done.stdout.strip() == "equal", done.stderr[-2000:]

@@ -141,5 +141,3 @@ def test_one_token_and_a_thousand_tokens_are_no_special_cases() -> None:
             hidden = model(sentences(length), torch.full((1, length), 9))
             assert hidden.shape == (1, length, 32)
             assert torch.isfinite(hidden).all()
-
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,9 @@ def stored_as(storage: str, model: Path, out: Path) -> Path:
     return out
 
 
-@pytest.mark.parametrize(("storage", "error"), [("float32", 0.0), ("bfloat16", 4e-3), ("float16", 5e-4), ("int8", 4e-3)])
+@pytest.mark.parametrize(
+    ("storage", "error"), [("float32", 0.0), ("bfloat16", 4e-3), ("float16", 5e-4), ("int8", 4e-3)]
+)
 def test_weights_come_back_as_near_as_their_format_allows(
     storage: str, error: float, toy_model: Path, tmp_path: Path
 ) -> None:
@@ -88,9 +91,9 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "no language": (lambda m: edit(m / "config.json", lambda c: c.pop("source_language")), "source_language"),
     "odd storage": (lambda m: edit(m / "config.json", lambda c: c.update(storage="int3")), "int3"),
     "other shape": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(d_ff=64)), "has the shape"),
-    "fewer layers": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(encoder_layers=1)), "does not know"),
+    "fewer layers": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(encoder_layers=1)), "not know"),
     "more layers": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(encoder_layers=3)), "lacks"),
-    "torn weights": (lambda m: (m / "model.safetensors").write_bytes((m / "model.safetensors").read_bytes()[:5000]), "damaged"),
+    "torn weights": (lambda m: os.truncate(m / "model.safetensors", 5000), "damaged"),
     "empty weights": (lambda m: (m / "model.safetensors").write_bytes(b""), "damaged"),
     "random weights": (lambda m: (m / "model.safetensors").write_bytes(b"\xff" * 999), "damaged"),
     "pickled weights": (lambda m: torch.save({"a": 1}, m / "model.safetensors"), "damaged"),

@@ -29,7 +29,13 @@ from indictrans_cli.training.trainer import Result, Trainer
 
 CPU = torch.device("cpu")
 STEPS = TrainConfig(
-    batch_tokens=1000, max_steps=12, learning_rate=2e-3, warmup_steps=4, dtype="float32", valid_every=1e9, snapshot_every=1e9
+    batch_tokens=1000,
+    max_steps=12,
+    learning_rate=2e-3,
+    warmup_steps=4,
+    dtype="float32",
+    valid_every=1e9,
+    snapshot_every=1e9,
 )
 
 
@@ -265,7 +271,16 @@ def test_a_run_whose_gradients_are_never_finite_stops(
 def test_a_signal_stops_a_run_with_a_snapshot(
     number: signal.Signals, toy_data: Path, tmp_path: Path, ctx: Callable[..., subprocess.CompletedProcess[str]]
 ) -> None:
-    arguments = ["train", str(toy_data), "--max-time", "60s", "--run", str(tmp_path / "run"), "--out", str(tmp_path / "m")]
+    arguments = [
+        "train",
+        str(toy_data),
+        "--max-time",
+        "60s",
+        "--run",
+        str(tmp_path / "run"),
+        "--out",
+        str(tmp_path / "m"),
+    ]
     process = subprocess.Popen(
         [sys.executable, "-m", "indictrans_cli", *arguments], stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

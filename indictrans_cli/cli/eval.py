@@ -32,7 +32,7 @@ def evaluate(
     model: Model = "",
     beam_size: Annotated[int, option("--beam-size", help="Hypotheses kept while searching.")] = 4,
     output: Annotated[
-        Path | None, option("--output", "-o", help="Write the model's translations here.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="Write the model's translations here.", show_default=False)
     ] = None,
     device: Device = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

@@ -18,7 +18,9 @@ def export(
         ),
     ] = "",
     to: Annotated[str, typer.Option("--to", help="model, ctranslate2 or huggingface.")] = "ctranslate2",
-    out: Annotated[Path | None, option("--out", "-o", help="The folder to write.", show_default="MODEL-TARGET")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The folder to write.", show_default="MODEL-TARGET")
+    ] = None,
     storage: Annotated[
         str | None,
         option("--storage", help="How weights are stored; each target knows its own.", show_default="the target's"),

@@ -24,20 +24,21 @@ def prepare(
         list[str] | None, typer.Option("--source", help="The same as an argument, for recipes.", hidden=True)
     ] = None,
     out: Annotated[
-        Path | None, option("--out", "-o", help="The folder to write; in the cache if not given.", show_default=False)
+        Path | None,
+        typer.Option("--out", "-o", help="The folder to write; in the cache if not given.", show_default=False),
     ] = None,
     src_lang: Annotated[str, option("--from", env="CTX_FROM", help="Source language.")] = "en",
     tgt_lang: Annotated[str, option("--to", env="CTX_TO", help="Target language.")] = "hi",
     tokenizer: Annotated[
         Path | None,
-        option("--tokenizer", help="Take this SentencePiece model instead of training one.", show_default=False),
+        typer.Option("--tokenizer", help="Take this SentencePiece model instead of training one.", show_default=False),
     ] = None,
     vocab_size: Annotated[
         int, option("--vocab-size", help="Pieces of the vocabulary to train; 0: by the text's size, up to 8,000.")
     ] = 0,
     exclude: Annotated[
         list[Path] | None,
-        option(
+        typer.Option(
             "--exclude",
             help="A test set, a sentence a line: pairs that overlap with it are dropped. May be repeated.",
             show_default=False,
@@ -45,7 +46,7 @@ def prepare(
     ] = None,
     valid_pairs: Annotated[int, option("--valid-pairs", help="About how many pairs to hold out.")] = 1000,
     max_tokens: Annotated[int, option("--max-tokens", help="Drop pairs longer than this on a side.")] = 200,
-    limit: Annotated[int, option("--limit", help="Read at most so many pairs of each source; 0: all.")] = 0,
+    limit: Annotated[int, typer.Option("--limit", help="Read at most so many pairs of each source; 0: all.")] = 0,
     seed: Annotated[int, option("--seed", help="Seed of the split and the tokenizer.")] = 1,
 ) -> None:
     """Clean parallel text, split it, train a tokenizer, and write it ready for `ctx train`.
@@ -54,10 +55,10 @@ def prepare(
     """
     from ..corpus.prepare import PrepareConfig
     from ..corpus.prepare import prepare as run
-    from ..corpus.sources import parse_source
+    from ..corpus.sources import parse_sources
     from ..tokenizer import Tokenizer
 
-    wanted = [parse_source(text) for text in [*(sources or []), *(source or [])] or ["bundled"]]
+    wanted = parse_sources(sources or source or ["bundled"], src_lang, tgt_lang)
     config = PrepareConfig(src_lang, tgt_lang, vocab_size, valid_pairs, max_tokens, limit, seed)
     folder = out or default_data_folder([each.name for each in wanted])
     with progress("reading") as update:

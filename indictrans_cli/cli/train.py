@@ -27,14 +27,16 @@ def train(
     recipe: Recipe = None,
     preset: Annotated[str, option("--preset", help="Shape of the model: tiny, small, base or large.")] = "tiny",
     name: Annotated[
-        str | None, option("--name", help="Name of the model in the cache.", show_default="PRESET-DATA")
+        str | None, typer.Option("--name", help="Name of the model in the cache.", show_default="PRESET-DATA")
     ] = None,
     out: Annotated[
-        Path | None, option("--out", "-o", help="Folder for the model, instead of the cache.", show_default=False)
+        Path | None, typer.Option("--out", "-o", help="Folder for the model, instead of the cache.", show_default=False)
     ] = None,
     run: Annotated[
         Path | None,
-        option("--run", help="Folder for snapshots and metrics; a run that is there goes on.", show_default=False),
+        typer.Option(
+            "--run", help="Folder for snapshots and metrics; a run that is there goes on.", show_default=False
+        ),
     ] = None,
     max_time: Annotated[
         str | None,

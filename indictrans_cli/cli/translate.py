@@ -27,10 +27,10 @@ def translate(
         typer.Argument(help="What to translate, a line each. Without it, standard input is read.", show_default=False),
     ] = None,
     input: Annotated[
-        Path | None, option("--input", "-i", help="Translate this text file, line by line.", show_default=False)
+        Path | None, typer.Option("--input", "-i", help="Translate this text file, line by line.", show_default=False)
     ] = None,
     output: Annotated[
-        Path | None, option("--output", "-o", help="Write here instead of standard output.", show_default=False)
+        Path | None, typer.Option("--output", "-o", help="Write here instead of standard output.", show_default=False)
     ] = None,
     model: Model = "",
     beam_size: Annotated[int, option("--beam-size", help="Hypotheses kept while searching; 1 is fastest.")] = 4,
@@ -38,7 +38,7 @@ def translate(
     device: Device = "auto",
     threads: Annotated[int, option("--threads", help="Processor threads; 0: all.")] = 0,
     as_json: Annotated[
-        bool, option("--json", help="A JSON object a line: source, text, score, segments.", env="CTX_JSON")
+        bool, typer.Option("--json", help="A JSON object a line: source, text, score, segments.")
     ] = False,
 ) -> None:
     """Translate text, a file, or standard input. On a terminal with nothing given, ask for sentences.

@@ -16,7 +16,7 @@ import gzip
 import itertools
 import lzma
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -49,6 +49,16 @@ def parse_source(text: str) -> Source:
     if not 0 < number <= 1000:
         raise DataError(f"source '{text}': the weight is {weight}; it must be above 0 and at most 1000")
     return Source(name, number)
+
+
+def parse_sources(texts: Sequence[str], src_lang: str, tgt_lang: str) -> list[Source]:
+    """Each text as a source; `news.en news.hi`, the two sides of one pair of files, are one source."""
+    sources = [parse_source(text) for text in texts]
+    names = {source.name for source in sources}
+    return [
+        source for source in sources
+        if not (source.name.endswith(f".{tgt_lang}") and f"{source.name.removesuffix(tgt_lang)}{src_lang}" in names)
+    ]  # fmt: skip
 
 
 def read_pairs(source: Source, src_lang: str, tgt_lang: str, limit: int = 0) -> Iterator[Pair]:
