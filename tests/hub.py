@@ -21,8 +21,8 @@ REVISION = hashlib.sha1(b"the only commit").hexdigest()
 
 Repositories = Mapping[str, Mapping[str, bytes]]  # owner/name: path: content
 
-_API = re.compile(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|paths-info)/([^/]+)/?(.*))?")
-_FILE = re.compile(r"/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
+_API = re.compile(r"/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/[^/]+/?(.*))?")
+_FILE = re.compile(r"/datasets/([^/]+/[^/]+)/resolve/[^/]+/(.+)")
 
 
 @dataclass
@@ -32,6 +32,7 @@ class Hub:
     url: str
     repositories: Repositories
     fail_with: int = 0
+    gated: set[str] = field(default_factory=set)  # repositories whose files only come with an Authorization header
     requests: list[str] = field(default_factory=list)  # method and path, in order
     authorizations: set[str] = field(default_factory=set)  # the Authorization headers that came
 
@@ -60,44 +61,39 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         hub: Hub = self.server.hub  # type: ignore[attr-defined]
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         hub.requests.append(f"{self.command} {self.path}")
         if "Authorization" in self.headers:
             hub.authorizations.add(self.headers["Authorization"])
         url = urlsplit(self.path)
-        path, query = unquote(url.path), parse_qs(url.query)
+        path = unquote(url.path)
         if hub.fail_with:
-            self._send(hub.fail_with, b"{}")
+            self._send(hub.fail_with, b"")
         elif match := _API.fullmatch(path):
-            self._answer_api(hub, match[1], match[2] or "revision", match[4] or "", query, body)
+            recursive = parse_qs(url.query).get("recursive", ["false"])[0].lower() == "true"
+            self._answer_api(hub, match[1], match[2] or "revision", match[3] or "", recursive)
         elif match := _FILE.fullmatch(path):
-            self._answer_file(hub, match[1], match[3])
+            self._answer_file(hub, match[1], match[2])
         else:
-            self._send(404, b"{}")
+            self._send(404, b"")
 
-    do_HEAD = do_POST = do_GET
+    do_HEAD = do_GET
 
-    def _answer_api(
-        self, hub: Hub, repository: str, question: str, path: str, query: dict[str, list[str]], body: bytes
-    ) -> None:
+    def _answer_api(self, hub: Hub, repository: str, question: str, folder: str, recursive: bool) -> None:
         files = hub.repositories.get(repository)
         if files is None:
-            self._send(404, b"{}", {"X-Error-Code": "RepoNotFound"})
+            self._send(404, b"", {"X-Error-Code": "RepoNotFound"})
         elif question == "revision":
-            siblings = [{"rfilename": name} for name in files]
-            self._send_json({"_id": REVISION[:24], "id": repository, "sha": REVISION, "siblings": siblings})
-        elif question == "tree":
-            recursive = query.get("recursive", ["false"])[0].lower() in ("true", "1")
-            entries = [entry for entry in _entries(files) if _is_in(entry["path"], path, recursive)]
-            if path and not entries:
-                self._send(404, b"{}", {"X-Error-Code": "EntryNotFound"})
-            else:
-                self._send_json(entries)
+            siblings = [{"rfilename": path} for path in files]
+            self._send_json({"id": repository, "sha": REVISION, "siblings": siblings})
+        elif entries := _entries(files, folder, recursive):
+            self._send_json(entries)
         else:
-            form = json.loads(body) if body.startswith(b"{") else parse_qs(body.decode())
-            self._send_json([entry for entry in _entries(files) if entry["path"] in form["paths"]])
+            self._send(404, b"", {"X-Error-Code": "EntryNotFound"})
 
     def _answer_file(self, hub: Hub, repository: str, path: str) -> None:
+        if repository in hub.gated and "Authorization" not in self.headers:
+            self._send(401, b"", {"X-Error-Code": "GatedRepo"})
+            return
         content = hub.repositories.get(repository, {}).get(path)
         if content is None:
             code = "EntryNotFound" if repository in hub.repositories else "RepoNotFound"
@@ -124,21 +120,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-def _entries(files: Mapping[str, bytes]) -> list[dict[str, Any]]:
-    """The files and the folders above them, as the Hub lists them."""
+def _entries(files: Mapping[str, bytes], folder: str, recursive: bool) -> list[dict[str, Any]]:
+    """The folders and files in a folder ("" is the root), as the Hub lists them."""
     folders = {path.rsplit("/", depth)[0] for path in files for depth in range(1, path.count("/") + 1)}
-    return [
-        *({"type": "directory", "oid": _oid(folder.encode()), "size": 0, "path": folder} for folder in sorted(folders)),
-        *(
-            {"type": "file", "oid": _oid(content), "size": len(content), "path": path}
-            for path, content in sorted(files.items())
-        ),
+    entries = [
+        *({"type": "directory", "oid": _oid(path.encode()), "size": 0, "path": path} for path in sorted(folders)),
+        *({"type": "file", "oid": _oid(files[path]), "size": len(files[path]), "path": path} for path in sorted(files)),
     ]
-
-
-def _is_in(path: str, folder: str, recursive: bool) -> bool:
-    rest = path.removeprefix(f"{folder}/") if folder else path
-    return (not folder or rest != path) and (recursive or "/" not in rest)
+    start = f"{folder}/" if folder else ""
+    inside = [entry for entry in entries if entry["path"].startswith(start)]
+    return [entry for entry in inside if recursive or "/" not in entry["path"][len(start) :]]
 
 
 def _oid(content: bytes) -> str:

@@ -92,9 +92,8 @@ def test_on_the_light_road_other_commands_say_what_to_install(
     arguments: list[str], package: str, light: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "text").write_text("पानी\n", encoding="utf-8")
-    done = bare(
-        [light / "ctx", *(str(tmp_path / "text") if word == "text" else word for word in arguments)], tmp_path / "home"
-    )
+    words = [str(tmp_path / "text") if word == "text" else word for word in arguments]
+    done = bare([light / "ctx", *words], tmp_path / "home")
     assert done.returncode == 7, done.stderr
     assert f"pip install {package}" in done.stderr
     assert done.stderr.count("\n") == 1

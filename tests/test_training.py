@@ -20,6 +20,7 @@ import torch
 from indictrans_cli.config import ModelConfig, TrainConfig
 from indictrans_cli.corpus.shards import PreparedData, TokenPairs, open_data
 from indictrans_cli.errors import DataError, OptionError
+from indictrans_cli.model_directory import open_model
 from indictrans_cli.training import trainer as trainer_module
 from indictrans_cli.training.batches import Batches, cut_by_tokens
 from indictrans_cli.training.checkpoint import Progress, load_snapshot, save_snapshot, snapshots
@@ -331,3 +332,38 @@ def test_the_live_display_shows_the_numbers_and_the_samples() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(12, "12 s"), (600, "10 min"), (6000, "1 h 40 min"), (math.nan, "?")])
 def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_run_may_start_from_a_model_of_the_same_vocabulary(
+    toy_data: Path, toy_model: Path, tmp_path: Path, ctx: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    common = [
+        "train",
+        toy_data,
+        "--max-steps",
+        "1",
+        "--learning-rate",
+        "1e-9",
+        "--dtype",
+        "float32",
+        "--ema-decay",
+        "0",
+    ]
+    done = ctx(*common, "--from", toy_model, "--run", tmp_path / "run", "--out", tmp_path / "model")
+    assert done.returncode == 0, done.stderr
+    before, after = open_model(toy_model).weights(), open_model(tmp_path / "model").weights()
+    for name, value in before.items():
+        assert np.abs(after[name] - value).max() < 1e-6
+    done = ctx("train", toy_data, "--from", "en-hi", "--max-steps", "1")
+    assert done.returncode == 6
+    assert "ctx prepare --tokenizer" in done.stderr
+
+
+def test_training_never_overwrites_what_is_no_model(
+    toy_data: Path, tmp_path: Path, ctx: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("mine")
+    done = ctx("train", toy_data, "--max-steps", "1", "--out", tmp_path / "thesis")
+    assert done.returncode == 4
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from .console import Device, Recipe, note, option, parse_duration, progress
 
 if TYPE_CHECKING:
     from ..corpus.shards import PreparedData
+    from ..model.transformer import Transformer
 
 _DEFAULT = TrainConfig(max_steps=1)
 
@@ -26,6 +28,10 @@ def train(
     ] = None,
     recipe: Recipe = None,
     preset: Annotated[str, option("--preset", help="Shape of the model: tiny, small, base or large.")] = "tiny",
+    start: Annotated[
+        str,
+        typer.Option("--from", help="Go on from this model (a name or a folder), in its shape.", show_default=False),
+    ] = "",
     name: Annotated[
         str | None, typer.Option("--name", help="Name of the model in the cache.", show_default="PRESET-DATA")
     ] = None,
@@ -108,24 +114,21 @@ def train(
         snapshot_every=parse_duration(snapshot_every),
     )
     tokenizer = prepared.tokenizer
-    shape = shape_of(
-        preset,
-        vocab_size=tokenizer.vocab_size,
-        dropout=dropout,
-        pad_id=tokenizer.pad_id,
-        unk_id=tokenizer.unk_id,
-        bos_id=tokenizer.bos_id,
-        eos_id=tokenizer.eos_id,
-    )
     label = name or f"{preset}-{prepared.folder.name}"
-    trainer = Trainer(prepared, shape, config, run or runs_dir() / label, where, choose_report())
+    target = out or models_dir() / label
+    check_replaceable(target)
+    model = _start_from(start, prepared, dropout) if start else None
+    shape = model.config if model else shape_of(
+        preset, vocab_size=tokenizer.vocab_size, dropout=dropout, pad_id=tokenizer.pad_id, unk_id=tokenizer.unk_id,
+        bos_id=tokenizer.bos_id, eos_id=tokenizer.eos_id,
+    )  # fmt: skip
+    trainer = Trainer(prepared, shape, config, run or runs_dir() / label, where, choose_report(), model)
     result = trainer.train()
     if not result.finished:
         note("stopped; the same command goes on from here")
         raise typer.Exit(130)
     src_lang, tgt_lang = prepared.languages
     card = write_card(label, prepared.info, shape, config, result, hardware=str(where))
-    target = out or models_dir() / label
     save_model(
         target,
         shape,
@@ -142,6 +145,30 @@ def train(
         f'  ctx translate --model {out or label} "How are you?"'
     )
     print(target)
+
+
+def check_replaceable(target: Path) -> None:
+    """OutputError where `target` is something else than a model directory: that is never overwritten."""
+    from ..errors import OutputError
+    from ..model_directory import FILES
+
+    if target.exists() and not all((target / name).is_file() for name in FILES):
+        raise OutputError(f"'{target}' exists and is no model directory; remove it or name another place with --out")
+
+
+def _start_from(name: str, prepared: PreparedData, dropout: float) -> Transformer:
+    """The model to go on from; its vocabulary must be that of the data."""
+    from ..engines.choose import find_model
+    from ..errors import DataError
+    from ..model.load import load_transformer
+
+    directory = find_model(name)
+    if directory.tokenizer_path.read_bytes() != prepared.tokenizer.model:
+        raise DataError(
+            f"'{prepared.folder}' was prepared with another vocabulary than that of '{name}'; prepare it again with: "
+            f"ctx prepare --tokenizer {directory.tokenizer_path}"
+        )
+    return load_transformer(replace(directory, config=replace(directory.config, dropout=dropout)))
 
 
 def open_prepared(name: str | None) -> PreparedData:

@@ -13,9 +13,11 @@ A source is named in one word, with an optional weight behind an equals sign:
 from __future__ import annotations
 
 import gzip
+import http.client
 import itertools
 import lzma
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,9 +149,12 @@ def _read_hub(repository: str, config: str | None, src_lang: str, tgt_lang: str)
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     try:
         import datasets
+        import huggingface_hub
     except ImportError as error:
         raise missing_package("datasets", f"reading '{repository}' from the Hugging Face Hub") from error
     try:
+        if not datasets.config.HF_HUB_OFFLINE:  # one question first: load_dataset asks a dead server for half a minute
+            huggingface_hub.HfApi().dataset_info(repository, timeout=30)
         rows = iter(datasets.load_dataset(repository, config, split="train", streaming=True))
         first = next(rows, None)
         if first is None:
@@ -161,11 +166,21 @@ def _read_hub(repository: str, config: str | None, src_lang: str, tgt_lang: str)
     except DataError:
         raise
     except Exception as error:  # the library raises a wide family; to a user they are one thing
-        summary = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise NetworkError(
-            f"cannot read '{repository}' from the Hugging Face Hub: {summary}; "
+            f"cannot read '{repository}' from the Hugging Face Hub: {_hub_reason(error)}; "
             f"check the name, the connection, and HF_TOKEN if it is gated"
         ) from error
+
+
+def _hub_reason(error: Exception) -> str:
+    """Why, as a part of a sentence: the library's messages are paragraphs, and one of them quotes the token."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:
+        return f"it answers {status} {http.client.responses.get(status, '')}".rstrip()
+    if "Bearer " in str(error):
+        return "the token holds a character that no token has"
+    sentences = [part for part in re.split(r"\.?\s*\n\s*|\.\s+|\.$", str(error).strip()) if part]
+    return "; ".join([*sentences[:1], *(part[0].lower() + part[1:] for part in sentences[1:2])]) or type(error).__name__
 
 
 def _column_reader(row: dict[str, Any], repository: str, src_lang: str, tgt_lang: str) -> Any:

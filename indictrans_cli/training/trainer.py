@@ -71,13 +71,15 @@ class Trainer:
         run: Path,
         device: torch.device,
         report: Report,
+        start: Transformer | None = None,
     ) -> None:
+        """`start` is a model to go on from, in float32, instead of random weights; it is trained itself."""
         self._data, self._config, self._run, self._device, self._report = data, config, ensure_dir(run), device, report
         if device.type == "cpu":
             keep_freed_memory()
         torch.manual_seed(config.seed)
         self._dtype = choose_training_dtype(device, config.dtype)
-        self._model = Transformer(model_config).to(device)
+        self._model = (start or Transformer(model_config)).to(device)
         self._weights = MasterWeights(self._model, self._dtype, config.ema_decay)
         self._weights.publish()
         self._loss = choose_loss(config.loss, config.label_smoothing, device)
