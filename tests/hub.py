@@ -1,7 +1,7 @@
 """A small stand-in for the Hugging Face Hub: data set repositories held in memory, served on 127.0.0.1.
 
-It answers what `datasets.load_dataset(repository, config, split=..., streaming=True)` asks: the repository at a
-revision, lists of its files, and the files themselves, whole or by range. Every revision is the one there is.
+It answers what `datasets.load_dataset(repository, config, split=..., streaming=True)` asks: the repository at
+a revision, lists of its files, and the files themselves, whole or by range. There is one revision.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Hub:
     url: str
     repositories: Repositories
     fail_with: int = 0
-    gated: set[str] = field(default_factory=set)  # repositories whose files only come with an Authorization header
+    gated: set[str] = field(default_factory=set)  # their files need an Authorization header
     requests: list[str] = field(default_factory=list)  # method and path, in order
     authorizations: set[str] = field(default_factory=set)  # the Authorization headers that came
 
@@ -123,13 +123,13 @@ class _Handler(BaseHTTPRequestHandler):
 def _entries(files: Mapping[str, bytes], folder: str, recursive: bool) -> list[dict[str, Any]]:
     """The folders and files in a folder ("" is the root), as the Hub lists them."""
     folders = {path.rsplit("/", depth)[0] for path in files for depth in range(1, path.count("/") + 1)}
-    entries = [
-        *({"type": "directory", "oid": _oid(path.encode()), "size": 0, "path": path} for path in sorted(folders)),
-        *({"type": "file", "oid": _oid(files[path]), "size": len(files[path]), "path": path} for path in sorted(files)),
-    ]
     start = f"{folder}/" if folder else ""
-    inside = [entry for entry in entries if entry["path"].startswith(start)]
-    return [entry for entry in inside if recursive or "/" not in entry["path"][len(start) :]]
+    entries = []
+    for path in sorted({*folders, *files}):
+        if path.startswith(start) and (recursive or "/" not in path[len(start) :]):
+            kind, content = ("file", files[path]) if path in files else ("directory", b"")
+            entries.append({"type": kind, "path": path, "oid": _oid(content), "size": len(content)})
+    return entries
 
 
 def _oid(content: bytes) -> str:

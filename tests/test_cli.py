@@ -13,6 +13,7 @@ import pytest
 
 from indictrans_cli import __version__
 from indictrans_cli.cli.console import parse_duration
+from indictrans_cli.engines.choose import find_model
 from indictrans_cli.errors import CtxError, OptionError
 from tests.conftest import ROOT
 
@@ -73,13 +74,14 @@ def test_a_broken_recipe_is_one_clear_sentence(text: str, code: int, says: str, 
     assert says in done.stderr
 
 
-def test_the_shipped_recipe_is_one_that_prepare_and_train_understand(ctx: Run) -> None:
+def test_the_shipped_recipes_are_ones_that_prepare_and_train_understand(ctx: Run) -> None:
     """Without the corpus it is made for, the first source is what is missed, and no option."""
-    path = ROOT / "recipes" / "default.toml"
-    done = ctx("prepare", "--recipe", path, "--exclude", "/dev/null", "nowhere.tsv")
-    assert "cannot read 'nowhere.tsv'" in done.stderr
-    done = ctx("train", "nowhere", "--recipe", path)
-    assert "not a folder of prepared data" in done.stderr
+    for path in (ROOT / "recipes").glob("*.toml"):
+        model = find_model(None).tokenizer_path
+        done = ctx("prepare", "--recipe", path, "--exclude", "/dev/null", "--tokenizer", model, "nowhere.tsv")
+        assert "cannot read 'nowhere.tsv'" in done.stderr
+        done = ctx("train", "nowhere", "--recipe", path)
+        assert "not a folder of prepared data" in done.stderr
 
 
 def test_models_are_listed_located_and_removed(toy_model: Path, own_cache: Path, ctx: Run) -> None:

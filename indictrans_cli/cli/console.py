@@ -41,13 +41,18 @@ def load_recipe(context: typer.Context, path: Path | None) -> Path | None:
         raise InputError(f"the recipe '{path}' is not TOML: {error}") from error
     command = str(context.info_name)
     table = recipe.get(command, {})
-    known = {parameter.name for parameter in context.command.params}
-    defaults = {key.replace("-", "_"): value for key, value in table.items()}
-    unknown = sorted(set(defaults) - known)
+    known = {
+        name.lstrip("-").replace("-", "_"): str(parameter.name)
+        for parameter in context.command.params
+        for name in [*parameter.opts, str(parameter.name)]
+    }
+    wanted = {key.replace("-", "_"): value for key, value in table.items()}
+    unknown = sorted(set(wanted) - set(known))
     if unknown:
         raise OptionError(
             f"the recipe '{path}' sets '{unknown[0]}' under [{command}], which 'ctx {command}' does not have"
         )
+    defaults = {known[key]: value for key, value in wanted.items()}
     context.default_map = {**(context.default_map or {}), **defaults}
     return path
 
