@@ -109,6 +109,22 @@ class TrainConfig:
                 raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {low}")
 
 
+@dataclass(frozen=True)
+class SearchConfig:
+    """How a translation is searched for, by whichever engine."""
+
+    beam_size: int = 4  # hypotheses kept at each position; 1 is greedy search
+    length_penalty: float = 1.0  # 0 favours short translations; 1 compares by the average a token
+    max_length: int = 256  # tokens of a translation; a longer one is cut off
+    no_repeat_ngram: int = 0  # n-grams of tokens of this size may not occur twice; 0: all may
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.beam_size <= 64:
+            raise OptionError(f"--beam-size {self.beam_size}: must be between 1 and 64")
+        if self.max_length < 1:
+            raise OptionError(f"--max-length {self.max_length}: must be at least 1")
+
+
 def from_dict(kind: type[T], values: dict[str, Any], where: str) -> T:
     """A dataclass from a JSON object; ModelError naming `where` for unknown, missing or mistyped fields."""
     fields = {field.name: field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]

@@ -11,8 +11,9 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from .config import SearchConfig
 from .documents.segment import Segment, split_line
-from .engines.base import SearchOptions, Translation
+from .engines.base import Translation
 from .engines.choose import find_model, load_engine
 from .text import devanagari_share, normalize
 
@@ -45,7 +46,7 @@ class Translator:
         beam_size: int = 4,
         threads: int = 0,
     ) -> None:
-        self._options = SearchOptions(beam_size=beam_size)
+        self._search_config = SearchConfig(beam_size=beam_size)
         self._directory = find_model(model)
         self._engine = load_engine(self._directory, engine, device, threads)
         self._known: dict[str, Translation] = {}
@@ -85,14 +86,14 @@ class Translator:
 
     def _search(self, sentences: list[str]) -> list[Translation]:
         """Translate; what babbles is searched again with repetition forbidden."""
-        translations = self._engine.translate(sentences, self._options)
+        translations = self._engine.translate(sentences, self._search_config)
         bad = [
             index
             for index, (source, translation) in enumerate(zip(sentences, translations, strict=True))
             if babbles(source, translation.text)
         ]
         if bad:
-            safer = replace(self._options, no_repeat_ngram=3, max_length=64)
+            safer = replace(self._search_config, no_repeat_ngram=3, max_length=64)
             for index, again in zip(
                 bad, self._engine.translate([sentences[index] for index in bad], safer), strict=True
             ):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from indictrans_cli import Translator
-from indictrans_cli.engines.base import SearchOptions
+from indictrans_cli.config import SearchConfig
 from indictrans_cli.engines.choose import find_model, load_engine
 from indictrans_cli.engines.ctranslate2 import derived_copy
 from indictrans_cli.errors import ModelError, OptionError
@@ -193,7 +193,7 @@ def test_both_engines_agree_on_a_model_with_float32_weights(toy_model: Path) -> 
     convert(directory, toy_model.parent / "ct2", "float32")
     engine = ctranslate2.Translator(str(toy_model.parent / "ct2"))
     tokenizer = Tokenizer.load(directory.tokenizer_path)
-    ours = load_engine(directory, "torch", "cpu").translate(ENGLISH, SearchOptions(beam_size=1, max_length=20))
+    ours = load_engine(directory, "torch", "cpu").translate(ENGLISH, SearchConfig(beam_size=1, max_length=20))
     results = engine.translate_batch(
         tokenizer.pieces(ENGLISH),
         beam_size=1,

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..config import SearchConfig
 from ..device import cpu_threads
 from ..errors import ModelError, OptionError, missing_package
 from ..model_directory import ModelDirectory
 from ..paths import atomic_dir, derived_dir
 from ..tokenizer import Tokenizer
-from .base import SearchOptions, Translation
+from .base import Translation
 
 #: part of a cache entry's name: raise it when the derived form changes
 DERIVED_VERSION = 1
@@ -40,18 +41,18 @@ class CTranslate2Engine:
         except (RuntimeError, ValueError) as error:
             raise ModelError(f"CTranslate2 cannot load '{copy}': {error}") from error
 
-    def translate(self, sentences: Sequence[str], options: SearchOptions) -> list[Translation]:
+    def translate(self, sentences: Sequence[str], search: SearchConfig) -> list[Translation]:
         """The best translation of each sentence (see `Engine`)."""
         if not sentences:
             return []
         results = self._translator.translate_batch(
             [pieces[: self._max_source] for pieces in self._tokenizer.pieces(list(sentences))],
-            beam_size=options.beam_size,
-            length_penalty=options.length_penalty,
-            max_decoding_length=options.max_length,
+            beam_size=search.beam_size,
+            length_penalty=search.length_penalty,
+            max_decoding_length=search.max_length,
             max_input_length=0,
             return_scores=True,
-            no_repeat_ngram_size=options.no_repeat_ngram,
+            no_repeat_ngram_size=search.no_repeat_ngram,
             disable_unk=True,
             max_batch_size=2048,
             batch_type="tokens",

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import torch
 
-from ..decoding.beam import BeamConfig, beam_search
-from ..errors import OptionError
+from ..config import SearchConfig
+from ..decoding.beam import beam_search
 from ..model.load import load_transformer
 from ..model_directory import ModelDirectory
 from ..tokenizer import Tokenizer
-from .base import SearchOptions, Translation
+from .base import Translation
 
 
 class TorchEngine:
@@ -24,12 +24,9 @@ class TorchEngine:
         self._model = load_transformer(directory, device)
         self._device = device
 
-    def translate(self, sentences: Sequence[str], options: SearchOptions) -> list[Translation]:
+    def translate(self, sentences: Sequence[str], search: SearchConfig) -> list[Translation]:
         """The best translation of each sentence (see `Engine`)."""
-        if options.no_repeat_ngram:
-            raise OptionError("the torch engine has no --no-repeat-ngram; use --engine ctranslate2")
         config = self._model.config
-        search = BeamConfig(options.beam_size, options.length_penalty, options.max_length)
         rows = [[*ids[: config.max_length - 1], config.eos_id] for ids in self._tokenizer.encode(list(sentences))]
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
         translations: list[Translation] = [Translation("", 0.0)] * len(rows)

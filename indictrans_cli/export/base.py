@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..config import SearchConfig
 from ..errors import CtxError, OptionError
 from ..model_directory import ModelDirectory
 from ..paths import assets_dir, atomic_dir, folder_size
@@ -60,11 +61,10 @@ def compare(directory: ModelDirectory, translate: Callable[[Sequence[str]], list
     """Translate sample sentences with our own float32 beam search, and with `translate` (beam of 4 as well)."""
     import torch
 
-    from ..engines.base import SearchOptions
     from ..engines.torch import TorchEngine
 
     sentences = sample_sentences()
-    reference = TorchEngine(directory, torch.device("cpu")).translate(sentences, SearchOptions(max_length=64))
+    reference = TorchEngine(directory, torch.device("cpu")).translate(sentences, SearchConfig(max_length=64))
     outputs = translate(sentences)
     different = [
         (source, before.text, after)

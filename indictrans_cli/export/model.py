@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from ..engines.base import SearchOptions
+from ..config import SearchConfig
 from ..engines.torch import TorchEngine
 from ..model_directory import STORAGE, ModelDirectory, open_model, save_model
 
@@ -31,4 +31,4 @@ def write(directory: ModelDirectory, out: Path, storage: str) -> None:
 
 def translator(folder: Path) -> Callable[[Sequence[str]], list[str]]:
     engine = TorchEngine(open_model(folder), torch.device("cpu"))
-    return lambda sentences: [each.text for each in engine.translate(sentences, SearchOptions(max_length=64))]
+    return lambda sentences: [each.text for each in engine.translate(sentences, SearchConfig(max_length=64))]

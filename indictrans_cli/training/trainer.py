@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import ModelConfig, TrainConfig
+from ..config import ModelConfig, SearchConfig, TrainConfig
 from ..corpus.shards import PreparedData, TokenPairs
-from ..decoding.beam import BeamConfig, beam_search
+from ..decoding.beam import beam_search
 from ..device import choose_training_dtype, keep_freed_memory
 from ..errors import CtxError, DataError
 from ..model.loss import choose_loss
@@ -241,7 +241,7 @@ class Trainer:
         rows = [[*ids, tokenizer.eos_id] for ids in tokenizer.encode([src for src, _ in pairs])]
         longest = max(map(len, rows))
         src = torch.tensor([row + [pad] * (longest - len(row)) for row in rows], device=self._device)
-        hypotheses = beam_search(self._model, src, BeamConfig(beam_size=1, max_length=2 * longest))
+        hypotheses = beam_search(self._model, src, SearchConfig(beam_size=1, max_length=2 * longest))
         texts = tokenizer.decode([best[0].tokens for best in hypotheses])
         self._status.samples = [(src, tgt, text) for (src, tgt), text in zip(pairs, texts, strict=True)]
         self._model.train(was_training)
