@@ -91,6 +91,13 @@ def test_a_source_that_is_not_there_says_what_could_be_given() -> None:
         pairs_of("nowhere")
 
 
+def test_a_local_folder_is_never_taken_for_a_hub_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ai4bharat" / "samanantar").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="hides the data set"):
+        pairs_of("samanantar:hi")
+
+
 @pytest.mark.parametrize(
     ("name", "src", "tgt"),
     [

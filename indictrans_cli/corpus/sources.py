@@ -146,6 +146,8 @@ def _read_aligned(src_path: Path, tgt_path: Path) -> Iterator[Pair]:
 
 def _read_hub(repository: str, config: str | None, src_lang: str, tgt_lang: str) -> Iterator[Pair]:
     """A Hub data set, streamed. HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured by the library."""
+    if Path(repository).exists():  # the library would read it instead of the Hub, without a word
+        raise InputError(f"a folder '{repository}' here hides the data set of that name; go to another folder")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
     try:
         import datasets
