@@ -107,6 +107,10 @@ class Cleaner:
             if verdict == "kept":
                 yield src, tgt
 
+    def dropped(self) -> dict[str, int]:
+        """How many pairs of the source just read each filter dropped."""
+        return {name: count for name, count in self.counts.items() if name not in ("read", "kept") and count}
+
     def _verdict(self, src: str, tgt: str) -> str:
         for name, drops in FILTERS.items():
             if drops(src, tgt):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from ..errors import DataError, OptionError
 from ..paths import atomic_dir
 from ..tokenizer import Tokenizer, train_tokenizer
 from .clean import Cleaner, skeleton
-from .shards import FORMAT_VERSION, TokenPairsBuilder, file_checksum, in_chunks
+from .shards import FORMAT_VERSION, TokenPairs, TokenPairsBuilder, file_checksum
 from .sources import Pair, Source, read_lines, read_pairs
 
 
@@ -58,53 +59,16 @@ def prepare(
     """
     if not sources or len(sources) > 255:
         raise OptionError("give between 1 and 255 sources")
-    cleaner = Cleaner(line for path in exclude for line in read_lines(path))
-    cleaned: list[list[Pair]] = []
-    reports: list[dict[str, Any]] = []
-    for source in sources:
-        pairs = read_pairs(source, config.src_lang, config.tgt_lang, config.limit)
-        kept = []
-        for pair in cleaner.clean(pairs):
-            kept.append(pair)
-            if len(kept) % 5000 == 0:
-                progress(f"cleaning {source.name}", len(kept))
-        dropped = {name: count for name, count in cleaner.counts.items() if name not in ("read", "kept") and count}
-        reports.append(
-            {"name": source.name, "weight": source.weight, "read": cleaner.counts["read"], "dropped": dropped}
-        )
-        cleaned.append(kept)
-    total = sum(map(len, cleaned))
-    if total < 20:
-        raise DataError(
-            f"only {total} pairs are left after cleaning; a model needs thousands "
-            f"(read {sum(report['read'] for report in reports)}, dropped: {_top_reasons(reports)})"
-        )
-
-    is_valid = _splitter(cleaned, sources, config)
+    cleaned, reports = _clean(sources, config, exclude, progress)
     if tokenizer is None:
+        total = sum(map(len, cleaned))
         progress("training the tokenizer", total)
         text = _tokenizer_text(cleaned, sources, config.seed)
         wanted = config.vocab_size or min(8000, max(300, total))
         tokenizer = train_tokenizer(text, wanted, config.seed, exact=bool(config.vocab_size))
-    train, valid = TokenPairsBuilder(tokenizer, config.max_tokens), TokenPairsBuilder(tokenizer, config.max_tokens)
-    valid_lines: list[str] = []
-    done = 0
-    for number, pairs_of_source in enumerate(cleaned):
-        too_long = 0
-        held_out = [pair for pair in pairs_of_source if is_valid(number, pair)]
-        for chunk in in_chunks((pair for pair in pairs_of_source if not is_valid(number, pair)), 5000):
-            too_long += train.add(chunk, number)
-            done += len(chunk)
-            progress("writing tokens", done)
-        for pair in held_out:
-            if valid.add([pair], number):
-                too_long += 1
-            else:
-                valid_lines.append("\t".join(pair))
-        if too_long:
-            reports[number]["dropped"]["tokens"] = too_long
-        reports[number]["kept"] = len(pairs_of_source) - too_long
-
+    train, valid, valid_text = _tokenise(
+        cleaned, reports, _splitter(cleaned, sources, config), tokenizer, config, progress
+    )
     info: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "ctx_version": __version__,
@@ -112,27 +76,77 @@ def prepare(
         "target_language": config.tgt_lang,
         "settings": asdict(config),
         "sources": reports,
-        "files": {},
+        "train": train.counts(),
+        "valid": valid.counts(),
     }
     with atomic_dir(out, replace=replace) as folder:
         (folder / "tokenizer.model").write_bytes(tokenizer.model)
-        (folder / "valid.tsv").write_text("".join(f"{line}\n" for line in valid_lines), encoding="utf-8")
-        for name, builder in (("train", train), ("valid", valid)):
-            token_pairs = builder.build()
-            token_pairs.save(folder / f"{name}.safetensors")
-            info[name] = {
-                "pairs": len(token_pairs),
-                "src_tokens": len(token_pairs.src_tokens),
-                "tgt_tokens": len(token_pairs.tgt_tokens),
-            }
+        (folder / "valid.tsv").write_text("".join(f"{src}\t{tgt}\n" for src, tgt in valid_text), encoding="utf-8")
+        train.save(folder / "train.safetensors")
+        valid.save(folder / "valid.safetensors")
         info["files"] = {path.name: file_checksum(path) for path in sorted(folder.iterdir())}
         (folder / "data.json").write_text(json.dumps(info, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     return info
 
 
+def _clean(
+    sources: Sequence[Source], config: PrepareConfig, exclude: Sequence[Path], progress: Progress
+) -> tuple[list[list[Pair]], list[dict[str, Any]]]:
+    """Each source's pairs that pass, and each source's report: name, weight, pairs read, pairs dropped by filter."""
+    cleaner = Cleaner(line for path in exclude for line in read_lines(path))
+    cleaned: list[list[Pair]] = []
+    reports: list[dict[str, Any]] = []
+    for source in sources:
+        kept = []
+        for pair in cleaner.clean(read_pairs(source, config.src_lang, config.tgt_lang, config.limit)):
+            kept.append(pair)
+            if len(kept) % 5000 == 0:
+                progress(f"cleaning {source.name}", len(kept))
+        cleaned.append(kept)
+        read = cleaner.counts["read"]
+        reports.append({"name": source.name, "weight": source.weight, "read": read, "dropped": cleaner.dropped()})
+    total = sum(map(len, cleaned))
+    if total < 20:
+        raise DataError(
+            f"only {total} pairs are left after cleaning; a model needs thousands "
+            f"(read {sum(report['read'] for report in reports)}, dropped: {_top_reasons(reports)})"
+        )
+    return cleaned, reports
+
+
+def _tokenise(
+    cleaned: Sequence[Sequence[Pair]],
+    reports: Sequence[dict[str, Any]],
+    is_valid: Callable[[Pair], bool],
+    tokenizer: Tokenizer,
+    config: PrepareConfig,
+    progress: Progress,
+) -> tuple[TokenPairs, TokenPairs, list[Pair]]:
+    """The training pairs, the held-out pairs, and the latter as text. Completes the reports."""
+    train, valid = TokenPairsBuilder(tokenizer, config.max_tokens), TokenPairsBuilder(tokenizer, config.max_tokens)
+    valid_text: list[Pair] = []
+    done = 0
+    for number, (pairs, report) in enumerate(zip(cleaned, reports, strict=True)):
+        too_long = 0
+        shown = (pair for pair in pairs if not is_valid(pair))
+        while chunk := list(itertools.islice(shown, 5000)):
+            too_long += train.add(chunk, number)
+            done += len(chunk)
+            progress("writing tokens", done)
+        for pair in filter(is_valid, pairs):
+            if valid.add([pair], number):
+                too_long += 1
+            else:
+                valid_text.append(pair)
+        if too_long:
+            report["dropped"]["tokens"] = too_long
+        report["kept"] = len(pairs) - too_long
+    return train.build(), valid.build(), valid_text
+
+
 def _splitter(
     cleaned: Sequence[Sequence[Pair]], sources: Sequence[Source], config: PrepareConfig
-) -> Callable[[int, Pair], bool]:
+) -> Callable[[Pair], bool]:
     """Which pairs are held out: chosen by a hash of the English, so that a sentence is on one side only, everywhere.
 
     A source is represented in the held-out part as it is in training: in proportion to pairs times weight.
@@ -148,7 +162,7 @@ def _splitter(
             digest = hashlib.blake2b(key.encode(), digest_size=8, salt=config.seed.to_bytes(8, "little")).digest()
             if int.from_bytes(digest, "little") < rate * 2**64:
                 held_out.add(key)
-    return lambda number, pair: skeleton(pair[0]) in held_out
+    return lambda pair: skeleton(pair[0]) in held_out
 
 
 def _tokenizer_text(cleaned: Sequence[Sequence[Pair]], sources: Sequence[Source], seed: int) -> Iterator[str]:

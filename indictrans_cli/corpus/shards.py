@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,10 @@ class TokenPairs:
     def tgt_lengths(self) -> NDArray[np.int64]:
         """Tokens of each target, its </s> included."""
         return np.diff(self.tgt_offsets)
+
+    def counts(self) -> dict[str, int]:
+        """How much there is, for data.json."""
+        return {"pairs": len(self), "src_tokens": len(self.src_tokens), "tgt_tokens": len(self.tgt_tokens)}
 
     def save(self, path: Path) -> None:
         from safetensors.numpy import save_file
@@ -172,15 +176,3 @@ def file_checksum(path: Path) -> str:
         while block := handle.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def in_chunks(items: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
-    """Lists of at most `size` items."""
-    chunk: list[tuple[str, str]] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

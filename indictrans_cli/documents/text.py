@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterator
 from typing import IO
 
 from ..errors import InputError
@@ -34,17 +35,7 @@ def translate_text(
     stream: IO[bytes], name: str, translate: Callable[[list[str]], list[str]], lines_at_once: int = LINES_AT_ONCE
 ) -> Iterator[str]:
     """The translated lines, each with its own line end, in order; `translate` gets up to `lines_at_once` lines."""
-    for chunk in _chunks(read_lines(stream, name), lines_at_once):
+    lines = read_lines(stream, name)
+    while chunk := list(itertools.islice(lines, lines_at_once)):
         for text, (_, end) in zip(translate([text for text, _ in chunk]), chunk, strict=True):
             yield text + end
-
-
-def _chunks(lines: Iterable[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
-    chunk: list[tuple[str, str]] = []
-    for line in lines:
-        chunk.append(line)
-        if len(chunk) == size:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
