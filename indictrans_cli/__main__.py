@@ -10,14 +10,16 @@ def main() -> None:
     """Run the command line of this process and exit."""
     from .cli.app import app
     from .cli.console import complain
-    from .errors import CtxError
+    from .errors import CtxError, missing_package
 
     debug = "--debug" in sys.argv or bool(os.environ.get("CTX_DEBUG"))
     try:
         app()
-    except CtxError as error:
+    except (CtxError, ModuleNotFoundError) as error:
         if debug:
             raise
+        if isinstance(error, ModuleNotFoundError):
+            error = missing_package(str(error.name).partition(".")[0], "this command")
         complain(str(error))
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone, as `head` does

@@ -29,16 +29,10 @@ def export(
 ) -> None:
     """Write a model in another form, load that, and compare its translations with the original's."""
     from ..engines.choose import find_model
-    from ..errors import missing_package
+    from ..export.base import export as run
 
     directory = find_model(model or None)
     folder = out or Path(f"{directory.path.name}-{to}")
-    try:
-        import torch  # noqa: F401
-
-        from ..export.base import export as run
-    except ModuleNotFoundError as error:
-        raise missing_package(str(error.name), "ctx export") from error
     check = run(directory, to, folder, storage, replace=force)
     note(
         f"{check.sentences - check.different} of {check.sentences} sentences translated as before, "

@@ -83,18 +83,13 @@ def train(
     """
     from ..config import preset as shape_of
     from ..device import choose_device
-    from ..errors import missing_package
-
-    where = choose_device(device)
-    try:
-        from ..training.card import write_card
-        from ..training.report import choose_report, duration
-        from ..training.trainer import Trainer
-    except ModuleNotFoundError as error:
-        raise missing_package(str(error.name), "ctx train") from error
     from ..model_directory import save_model
     from ..paths import models_dir, runs_dir
+    from ..training.card import write_card
+    from ..training.report import choose_report, duration
+    from ..training.trainer import Trainer
 
+    where = choose_device(device)
     seconds = parse_duration(max_time) if max_time else (0.0 if max_steps else 120.0)
     prepared = open_prepared(data)
     config = TrainConfig(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import lzma
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 
 from ..config import SearchConfig
@@ -21,6 +23,7 @@ class Check:
 
     sentences: int
     different: int  # translations that are not equal
+    similarity: float  # mean share of characters two translations have in common, in order; 1 where all are equal
     examples: list[tuple[str, str, str]]  # source, original's translation, export's translation
     size: int  # bytes
 
@@ -30,10 +33,10 @@ def export(
 ) -> Check:
     """Write `directory` as `target` (model, ctranslate2 or huggingface) to the folder `out`.
 
-    CtxError where the export cannot translate, or differs in more than a tenth of the sentences without being stored in
-    fewer bits; then nothing is left at `out`.
+    CtxError where the export translates otherwise: in more than a tenth of the sentences with float32 weights, or beyond
+    recognition with fewer bits. Then nothing is left at `out`.
     """
-    from . import ctranslate2, huggingface, model
+    from . import ctranslate2, huggingface, model  # here: they load torch
 
     targets = {"model": model, "ctranslate2": ctranslate2, "huggingface": huggingface}
     if target not in targets:
@@ -46,7 +49,7 @@ def export(
         written = folder / "export"
         module.write(directory, written, storage)
         check = compare(directory, module.translator(written))
-        if check.different > (0.1 if storage == "float32" else 0.5) * check.sentences:
+        if check.similarity < 0.5 or (storage == "float32" and check.different > 0.1 * check.sentences):
             raise CtxError(
                 f"the export to '{target}' translates {check.different} of {check.sentences} sentences "
                 f"otherwise than the model; nothing was written (this is a bug: please report it)"
@@ -54,7 +57,7 @@ def export(
         for path in written.iterdir():
             path.rename(folder / path.name)
         written.rmdir()
-    return Check(check.sentences, check.different, check.examples, folder_size(out))
+    return dataclasses.replace(check, size=folder_size(out))
 
 
 def compare(directory: ModelDirectory, translate: Callable[[Sequence[str]], list[str]]) -> Check:
@@ -66,12 +69,15 @@ def compare(directory: ModelDirectory, translate: Callable[[Sequence[str]], list
     sentences = sample_sentences()
     reference = TorchEngine(directory, torch.device("cpu")).translate(sentences, SearchConfig(max_length=64))
     outputs = translate(sentences)
+    alike = [
+        SequenceMatcher(None, before.text, after).ratio() for before, after in zip(reference, outputs, strict=True)
+    ]
     different = [
         (source, before.text, after)
         for source, before, after in zip(sentences, reference, outputs, strict=True)
         if before.text != after
     ]
-    return Check(len(sentences), len(different), different[:3], 0)
+    return Check(len(sentences), len(different), sum(alike) / len(alike), different[:3], 0)
 
 
 def sample_sentences() -> list[str]:
