@@ -32,15 +32,26 @@ class ModelConfig:
     eos_id: int = 3  # ends every source and target sequence
 
     def __post_init__(self) -> None:
-        if self.n_heads < 1 or self.d_model % self.n_heads:
-            raise ModelError(f"d_model {self.d_model} cannot be split into {self.n_heads} heads")
-        for name in ("vocab_size", "d_model", "d_ff", "encoder_layers", "decoder_layers", "max_length"):
-            if getattr(self, name) < 1:
-                raise ModelError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, highest in (
+            ("vocab_size", 10**7), ("d_model", 2**16), ("n_heads", 2**10), ("d_ff", 2**18), ("encoder_layers", 1000),
+            ("decoder_layers", 1000), ("max_length", 10**6),
+        ):  # fmt: skip
+            if not 1 <= getattr(self, name) <= highest:
+                raise ModelError(f"{name} is {getattr(self, name)}; it must be between 1 and {highest:,}")
+        if self.d_model % self.n_heads:
+            raise ModelError(f"d_model {self.d_model} cannot be split into {self.n_heads} heads (n_heads)")
         if self.d_model % 2 or self.d_model < 4:
             raise ModelError(f"d_model is {self.d_model}; sinusoidal positions need an even width of at least 4")
         if not 0 <= self.dropout < 1:
             raise ModelError(f"dropout is {self.dropout}; it must be at least 0 and less than 1")
+        ids = self.special_ids
+        if len(set(ids)) < 4 or not all(0 <= each < self.vocab_size for each in ids):
+            raise ModelError(f"pad_id, unk_id, bos_id and eos_id are {ids}; they must differ and lie in the vocabulary")
+
+    @property
+    def special_ids(self) -> tuple[int, int, int, int]:
+        """pad, unk, bos, eos."""
+        return self.pad_id, self.unk_id, self.bos_id, self.eos_id
 
     @property
     def head_dim(self) -> int:
@@ -84,7 +95,7 @@ class TrainConfig:
     accumulate: int = 1  # micro-batches a step
     max_steps: int = 0  # optimizer steps; 0: no limit
     max_time: float = 0.0  # seconds of training, over all resumptions; 0: no limit
-    learning_rate: float = 7e-4  # the highest, at the end of the warm-up
+    learning_rate: float = 7e-4  # what the schedule is a share of
     warmup_steps: int = 1000  # linear from 0
     schedule: str = "cosine"  # cosine | inverse-sqrt
     weight_decay: float = 0.01  # of matrices, not of norms and biases
@@ -104,9 +115,14 @@ class TrainConfig:
             raise OptionError(f"--schedule {self.schedule}: not a schedule; use cosine or inverse-sqrt")
         if self.loss not in ("auto", "chunked", "plain", "liger"):
             raise OptionError(f"--loss {self.loss}: not a loss; use auto, chunked, plain or liger")
-        for name, low in (("batch_tokens", 8), ("accumulate", 1), ("learning_rate", 1e-12), ("warmup_steps", 0)):
-            if getattr(self, name) < low:
-                raise OptionError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be at least {low}")
+        for name, low, high in (
+            ("batch_tokens", 8, 10**9), ("accumulate", 1, 10**6), ("learning_rate", 1e-12, 10.0), ("warmup_steps", 0, 10**9),
+            ("label_smoothing", 0.0, 0.99), ("ema_decay", 0.0, 0.999999), ("seed", 0, 2**31 - 1),
+        ):  # fmt: skip
+            if not low <= getattr(self, name) <= high:
+                raise OptionError(
+                    f"--{name.replace('_', '-')} {getattr(self, name)}: must be between {low:g} and {high:g}"
+                )
 
 
 @dataclass(frozen=True)
@@ -122,7 +138,7 @@ class SearchConfig:
         if not 1 <= self.beam_size <= 64:
             raise OptionError(f"--beam-size {self.beam_size}: must be between 1 and 64")
         if self.max_length < 1:
-            raise OptionError(f"--max-length {self.max_length}: must be at least 1")
+            raise OptionError(f"max_length {self.max_length}: must be at least 1")
 
 
 def from_dict(kind: type[T], values: dict[str, Any], where: str) -> T:

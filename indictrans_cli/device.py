@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +33,7 @@ def choose_device(wanted: str = "auto") -> torch.device:
         raise missing_package("torch", "this command") from error
     if wanted == "auto":
         wanted = "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted.split(":")[0] not in ("cpu", "cuda"):
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", wanted):
         raise OptionError(f"--device {wanted}: not a device; use auto, cpu or cuda")
     if wanted.startswith("cuda") and not torch.cuda.is_available():
         raise OptionError("--device cuda: no CUDA device is visible here; use --device cpu or auto")

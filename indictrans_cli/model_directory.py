@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from .config import ModelConfig, from_dict
 from .errors import ModelError, OptionError
 from .paths import atomic_dir, reason
+from .tokenizer import Tokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 FORMAT_VERSION = 1
 STORAGE = ("float32", "bfloat16", "float16", "int8")
 FILES = ("config.json", "model.safetensors", "tokenizer.model", "MODEL_CARD.md")
+#: what a model directory may hold; a folder that holds more is the user's, and is never replaced
+OURS = (*FILES, "ctranslate2")
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,21 @@ class ModelDirectory:
         for name in ("config.json", "model.safetensors", "tokenizer.model"):
             digest.update(hashlib.sha256((self.path / name).read_bytes()).digest())
         return digest.hexdigest()[:32]
+
+    def tokenizer(self) -> Tokenizer:
+        """Its vocabulary. ModelError where it is not the one the config speaks of."""
+        tokenizer = Tokenizer.load(self.tokenizer_path)
+        if tokenizer.vocab_size != self.config.vocab_size or tokenizer.special_ids != self.config.special_ids:
+            raise ModelError(
+                f"'{self.tokenizer_path}' has {tokenizer.vocab_size} pieces and the special ids {tokenizer.special_ids}; "
+                f"the config says {self.config.vocab_size} and {self.config.special_ids}"
+            )
+        return tokenizer
+
+    def card(self) -> str:
+        """Its model card, or nothing where it has none."""
+        path = self.path / "MODEL_CARD.md"
+        return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
     def weights(self) -> Weights:
         """All weights as float32 arrays. ModelError where the file is damaged or does not fit the config."""
@@ -87,7 +105,7 @@ def open_model(path: Path) -> ModelDirectory:
     where = f"'{path / 'config.json'}'"
     try:
         values = json.loads((path / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{where} is not JSON ({error}); get the model again, or export it again") from error
     if not isinstance(values, dict) or not isinstance(values.get("architecture"), dict):
         raise ModelError(f"{where} describes no architecture; it is not a model directory of ctx")
@@ -115,9 +133,8 @@ def save_model(
     src_lang: str,
     tgt_lang: str,
     storage: str = "float32",
-    replace: bool = False,
 ) -> ModelDirectory:
-    """Write a model directory in one step. `weights` are float32 arrays (what `weights()` gives)."""
+    """Write a model directory, in the place of one that is there. `weights` are float32 arrays (what `weights()` gives)."""
     import numpy as np
 
     if storage not in STORAGE:
@@ -140,7 +157,7 @@ def save_model(
         "storage": storage,
         "architecture": dataclasses.asdict(config),
     }
-    with atomic_dir(path, replace=replace) as folder:
+    with atomic_dir(path, OURS) as folder:
         (folder / "config.json").write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
         write_safetensors(folder / "model.safetensors", stored)
         (folder / "tokenizer.model").write_bytes(tokenizer)
@@ -217,7 +234,7 @@ def _read_weights(path: Path) -> Weights:
             values = array.astype(np.float32)
             weights[name] = values / raw[f"{name}.scale"][:, None] if array.dtype == np.int8 else values
         return weights
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ModelError(
             f"'{path}' is damaged or no safetensors file of weights ({error}); get the model again"
         ) from error

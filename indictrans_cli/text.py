@@ -23,11 +23,12 @@ def normalize(text: str) -> str:
     if text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()
     text = unicodedata.normalize("NFC", text).translate(_QUOTES)
-    text = _SPACES.sub(" ", text)
-    text = "".join(
-        char for char in text if unicodedata.category(char) not in ("Cc", "Cs", "Co", "Cn") and char not in _BIDI
-    )
-    return _STRAY_JOINERS.sub("", text).strip()
+    text = "".join(char for char in text if char.isspace() or not _is_invisible(char))
+    return _SPACES.sub(" ", _STRAY_JOINERS.sub("", text)).strip()
+
+
+def _is_invisible(char: str) -> bool:
+    return char in _BIDI or unicodedata.category(char) in ("Cc", "Cs", "Co", "Cn")
 
 
 _BIDI = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u00ad")

@@ -29,6 +29,7 @@ class Tokenizer:
         self.unk_id: int = self._processor.unk_id()
         self.bos_id: int = self._processor.bos_id()
         self.eos_id: int = self._processor.eos_id()
+        self.special_ids = (self.pad_id, self.unk_id, self.bos_id, self.eos_id)
         missing = [name for name in ("pad", "unk", "bos", "eos") if getattr(self, f"{name}_id") < 0]
         if missing:
             raise ModelError(f"'{where}' has no {missing[0]} piece; train it with pad, unk, bos and eos")
@@ -71,10 +72,15 @@ class Tokenizer:
 def train_tokenizer(sentences: Iterator[str], vocab_size: int, seed: int = 1, *, exact: bool = True) -> Tokenizer:
     """A unigram model (Kudo 2018) of `vocab_size` pieces.
 
-    Where the text is too small for so many: DataError, or with `exact=False` as many as it can fill.
+    Where the text is too small for so many: DataError, or with `exact=False` as many as it can fill. Not exact either is a
+    number too small for the text's characters and the 256 bytes: then it is raised.
     """
     import sentencepiece
 
+    if not exact:
+        text = list(sentences)
+        sentences = iter(text)
+        vocab_size = max(vocab_size, 300 + len({char for sentence in text for char in sentence}))
     sentencepiece.set_random_generator_seed(seed)
     model = io.BytesIO()
     try:

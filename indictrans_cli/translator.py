@@ -63,7 +63,7 @@ class Translator:
 
     def translate_results(self, texts: Sequence[str]) -> list[Result]:
         """The translation of each text, with its score and its segments."""
-        lines = [[_split_spaces(part) for part in re.split(r"(\r?\n)", text)] for text in texts]
+        lines = [[_split_spaces(part) for part in re.split(r"(\r\n|\r|\n)", text)] for text in texts]
         cut = [[(left, split_line(middle), right) for left, middle, right in parts] for parts in lines]
         segments = {segment.text for parts in cut for _, line, _ in parts for segment in line}
         known = self._translate_segments(sorted(segments))
@@ -93,12 +93,13 @@ class Translator:
             if babbles(source, translation.text)
         ]
         if bad:
-            safer = replace(self._search_config, no_repeat_ngram=3, max_length=64)
+            safer = replace(self._search_config, no_repeat_ngram=3)
             for index, again in zip(
                 bad, self._engine.translate([sentences[index] for index in bad], safer), strict=True
             ):
                 translations[index] = again
-        return translations
+        # a model may say a line break, byte by byte: a sentence stays on its line
+        return [replace(each, text=" ".join(each.text.split())) for each in translations]
 
 
 def is_translatable(text: str) -> bool:

@@ -14,7 +14,7 @@ from indictrans_cli.corpus.clean import FILTERS, Cleaner, TestOverlap, repair
 from indictrans_cli.corpus.prepare import PrepareConfig, prepare
 from indictrans_cli.corpus.shards import open_data
 from indictrans_cli.corpus.sources import Source, parse_source, parse_sources, read_pairs
-from indictrans_cli.errors import DataError, InputError, OptionError
+from indictrans_cli.errors import DataError, InputError, OptionError, OutputError
 from indictrans_cli.tokenizer import Tokenizer, train_tokenizer
 from tests.conftest import SENTENCES
 
@@ -78,6 +78,7 @@ def test_an_aligned_file_that_ends_early_is_named(tmp_path: Path) -> None:
         ("a.tsv", b"one\tek\ncaf\xe9\tx\n", "not UTF-8 near line"),
         ("a.tsv.xz", b"not xz", "damaged"),
         ("a.tsv.gz", gzip.compress(TSV.encode())[:-20], "damaged"),
+        ("b.tsv.gz", gzip.compress(TSV.encode())[:30] + b"\xff" * 40, "damaged"),
     ],
 )
 def test_a_damaged_file_is_named_with_its_reason(tmp_path: Path, name: str, content: bytes, says: str) -> None:
@@ -221,6 +222,25 @@ def test_a_vocabulary_larger_than_the_text_can_fill_is_refused(tmp_path: Path, t
 def test_without_a_size_the_vocabulary_is_what_the_text_can_fill(tmp_path: Path, toy_tsv: Path) -> None:
     prepare([Source(str(toy_tsv))], tmp_path / "data", PrepareConfig())
     assert 300 <= open_data(tmp_path / "data").tokenizer.vocab_size <= 1000
+
+
+def test_preparing_never_overwrites_what_is_not_prepared_data(tmp_path: Path, toy_tsv: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "data.json").write_text("{}")
+    (tmp_path / "data" / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError, match=r"holds 'thesis\.txt'"):
+        prepare([Source(str(toy_tsv))], tmp_path / "data", PrepareConfig(vocab_size=340))
+    assert (tmp_path / "data" / "thesis.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("count", [25, 200])
+def test_a_small_corpus_gets_a_small_vocabulary_and_something_held_out(
+    count: int, tmp_path: Path, toy_pairs: list[tuple[str, str]]
+) -> None:
+    (tmp_path / "a.tsv").write_text("".join(f"{src}\t{tgt}\n" for src, tgt in toy_pairs[:count]), encoding="utf-8")
+    info = prepare([Source(str(tmp_path / "a.tsv"))], tmp_path / "data", PrepareConfig(seed=3))
+    assert info["valid"]["pairs"] >= 1
+    assert info["train"]["pairs"] + info["valid"]["pairs"] == count
 
 
 def test_a_broken_shard_is_named(tmp_path: Path, toy_tsv: Path) -> None:

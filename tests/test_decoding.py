@@ -99,7 +99,7 @@ def test_a_sentence_is_translated_alike_alone_and_among_others(lengths: list[int
         assert [each.tokens for each in together[place]] == [each.tokens for each in alone]
 
 
-@pytest.mark.parametrize(("option", "values"), [("beam-size", {"beam_size": -3}), ("max-length", {"max_length": 0})])
+@pytest.mark.parametrize(("option", "values"), [("beam-size", {"beam_size": -3}), ("max_length", {"max_length": 0})])
 def test_a_search_that_cannot_be_is_refused(option: str, values: dict[str, int]) -> None:
     with pytest.raises(OptionError, match=option):
         SearchConfig(**values)

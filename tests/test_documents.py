@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from hypothesis import given
@@ -41,11 +42,27 @@ def test_the_segments_of_a_line_are_the_line(line: str) -> None:
     assert "".join(segment.text + segment.gap for segment in split_line(line)) == line
 
 
-@pytest.mark.parametrize("line", ["word " * 2000, "x" * 5000, "a clause, and another clause; " * 200, "।" * 2000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "word " * 2000,
+        "x" * 5000,
+        "a clause, and another clause; " * 200,
+        "।" * 2000,
+        "x" * 390 + "," + " " * 30 + "y" * 300,
+    ],
+)
 def test_no_segment_is_longer_than_the_limit(line: str) -> None:
     segments = split_line(line.strip())
     assert max(len(segment.text) for segment in segments) <= MAX_CHARACTERS
     assert "".join(segment.text + segment.gap for segment in segments) == line.strip()
+
+
+@pytest.mark.parametrize("line", ["." * 60_000, "a" * 60_000 + " b. C", "a. " * 30_000, "?! " * 30_000])
+def test_a_hostile_line_is_cut_in_no_time(line: str) -> None:
+    started = time.monotonic()
+    assert "".join(segment.text + segment.gap for segment in split_line(line)) == line
+    assert time.monotonic() - started < 3
 
 
 def test_long_sentences_are_cut_at_clauses_where_there_are_some() -> None:

@@ -78,6 +78,10 @@ def test_an_export_replaces_nothing_unless_told(toy_model: Path, tmp_path: Path,
     assert done.returncode == 4
     assert "exists already" in done.stderr
     assert (tmp_path / "out" / "precious").read_text() == "mine"
+    arguments = ["export", toy_model, "--to", "model", "--storage", "float32", "--force", "--out"]
+    assert ctx(*arguments, tmp_path / "out").returncode == 4
+    assert (tmp_path / "out" / "precious").read_text() == "mine"
+    assert ctx(*arguments, toy_model).returncode == 2
 
 
 @pytest.mark.parametrize(

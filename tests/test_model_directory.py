@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,13 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "other shape": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(d_ff=64)), "has the shape"),
     "fewer layers": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(encoder_layers=1)), "not know"),
     "more layers": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(encoder_layers=3)), "lacks"),
+    "ids outside": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(eos_id=9999)), "eos_id"),
+    "ids alike": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(eos_id=2)), "must differ"),
+    "deep": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(d_ff=10**9)), "d_ff is 1000000000"),
+    "deep JSON": (lambda m: (m / "config.json").write_text("[" * 200_000), "is not JSON"),
+    "deep header": (
+        lambda m: (m / "model.safetensors").write_bytes((200_000).to_bytes(8, "little") + b"[" * 200_000), "damaged"
+    ),
     "torn weights": (lambda m: os.truncate(m / "model.safetensors", 5000), "damaged"),
     "empty weights": (lambda m: (m / "model.safetensors").write_bytes(b""), "damaged"),
     "random weights": (lambda m: (m / "model.safetensors").write_bytes(b"\xff" * 999), "damaged"),
@@ -111,6 +119,13 @@ def test_a_broken_model_is_named_with_what_is_wrong(name: str, toy_model: Path, 
     breaks(tmp_path / "m")
     with pytest.raises(ModelError, match=says):
         open_model(tmp_path / "m").weights()
+
+
+def test_a_tokenizer_of_another_model_is_refused(toy_model: Path) -> None:
+    directory = open_model(toy_model)
+    other = replace(directory, config=replace(directory.config, vocab_size=directory.config.vocab_size + 1))
+    with pytest.raises(ModelError, match="the config says"):
+        other.tokenizer()
 
 
 def test_models_are_found_by_name_in_the_cache_and_by_path(toy_model: Path, own_cache: Path) -> None:

@@ -23,6 +23,8 @@ from indictrans_cli.text import devanagari_share, normalize
         ("\u0958", "क\u093c"),
         ("e\u0301", "é"),
         ("tab\tand\nline", "tab and line"),
+        ("a \x00 b", "a b"),
+        ("a \u200d b", "a b"),
     ],
 )
 def test_text_takes_the_form_models_see(text: str, plain: str) -> None:

@@ -19,11 +19,12 @@ import torch
 
 from indictrans_cli.config import ModelConfig, TrainConfig
 from indictrans_cli.corpus.shards import PreparedData, TokenPairs, open_data
-from indictrans_cli.errors import DataError, OptionError
+from indictrans_cli.errors import DataError, OptionError, OutputError
 from indictrans_cli.model_directory import open_model
+from indictrans_cli.paths import locked
 from indictrans_cli.training import trainer as trainer_module
 from indictrans_cli.training.batches import Batches, cut_by_tokens
-from indictrans_cli.training.checkpoint import Progress, load_snapshot, save_snapshot, snapshots
+from indictrans_cli.training.checkpoint import Progress, load_newest, load_snapshot, save_snapshot, snapshots
 from indictrans_cli.training.report import LiveReport, Report, Status, duration
 from indictrans_cli.training.schedule import learning_rate_factor
 from indictrans_cli.training.trainer import Result, Trainer
@@ -114,7 +115,7 @@ def test_a_batch_holds_its_sentences_and_shifts_the_target_by_one() -> None:
 
 
 def test_nothing_to_train_on_is_said() -> None:
-    with pytest.raises(DataError, match="no training pair"):
+    with pytest.raises(DataError, match="no pair to make batches of"):
         Batches(pairs(0), [1.0], 300, pad_id=0, bos_id=2, seed=1)
 
 
@@ -220,7 +221,6 @@ def test_a_torn_snapshot_is_skipped_with_a_word(toy_data: Path, tmp_path: Path) 
     state = newest / "state.safetensors"
     state.write_bytes(state.read_bytes()[:-100])
     report = Quiet()
-    # the limit is part of a run's settings only as far as the run goes: a longer one may go on
     result = run(toy_data, tmp_path, replace(STEPS, max_steps=6), report)
     assert any(newest.name in text and "skipped" in text for text in report.said)
     assert f"resumed at step {int(older.name.removeprefix('step-'))}" in report.said
@@ -238,13 +238,53 @@ def test_snapshots_are_whole_or_not_there(tmp_path: Path) -> None:
     assert torch.equal(loaded[1]["a"], torch.ones(3) * 2)
     (snapshots(tmp_path)[0] / "state.json").write_text("{")
     assert load_snapshot(snapshots(tmp_path)[0]) is None
+    (tmp_path / "snapshots" / ".step-00000004.abc").mkdir()  # what kill -9 leaves of one being written
+    newest = load_newest(tmp_path)
+    assert newest is not None
+    assert newest[0].step == 2
+    assert newest[2] == ["step-00000003"]
+    assert [folder.name for folder in (tmp_path / "snapshots").iterdir()] == ["step-00000002"]
+
+
+def test_a_new_snapshot_is_kept_beside_older_ones_of_higher_number(tmp_path: Path) -> None:
+    for number in (90, 91):
+        (tmp_path / "snapshots" / f"step-{number:08d}").mkdir(parents=True)
+    written = save_snapshot(tmp_path, Progress(step=2), {"a": torch.ones(3)})
+    assert written in snapshots(tmp_path)
 
 
 def test_a_run_folder_refuses_other_data_and_other_shapes(toy_data: Path, tmp_path: Path) -> None:
     run(toy_data, tmp_path, replace(STEPS, max_steps=1))
     data = open_data(toy_data)
     with pytest.raises(DataError, match="another shape"):
-        Trainer(data, replace(shape(data), d_ff=32), STEPS, tmp_path, CPU, Quiet())
+        Trainer(data, replace(shape(data), d_ff=32), STEPS, tmp_path, CPU, Quiet()).train()
+    for change in ({"seed": 9}, {"batch_tokens": 500}, {"accumulate": 2}):
+        with pytest.raises(DataError, match="has another"):
+            run(toy_data, tmp_path, replace(STEPS, **change))
+
+
+def test_a_finished_run_is_not_trained_or_measured_again(toy_data: Path, tmp_path: Path) -> None:
+    first = run(toy_data, tmp_path)
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    again = run(toy_data, tmp_path)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+    assert again.valid_loss == pytest.approx(first.valid_loss, abs=1e-4)
+    for name, value in first.weights.items():
+        assert np.array_equal(value, again.weights[name])
+
+
+def test_a_torn_line_of_metrics_does_not_keep_a_run_from_going_on(toy_data: Path, tmp_path: Path) -> None:
+    run(toy_data, tmp_path, replace(STEPS, max_steps=2))
+    with (tmp_path / "metrics.jsonl").open("a") as handle:
+        handle.write('{"step": 3, "sec')
+    run(toy_data, tmp_path, replace(STEPS, max_steps=4))
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [2, 4]
+
+
+def test_a_run_is_held_by_one_process(toy_data: Path, tmp_path: Path) -> None:
+    with locked(tmp_path, "a training run"), pytest.raises(OutputError, match="another process holds a training run"):
+        run(toy_data, tmp_path)
 
 
 def test_a_gradient_that_is_not_finite_is_skipped_and_said(toy_data: Path, tmp_path: Path) -> None:
@@ -310,6 +350,10 @@ def test_a_signal_stops_a_run_with_a_snapshot(
         ({"batch_tokens": 1}, "batch-tokens"),
         ({"accumulate": 0}, "accumulate"),
         ({"learning_rate": -1.0}, "learning-rate"),
+        ({"learning_rate": math.nan}, "learning-rate"),
+        ({"label_smoothing": 5.0}, "label-smoothing"),
+        ({"ema_decay": 1.5}, "ema-decay"),
+        ({"seed": -1}, "seed"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(values: dict[str, object], says: str) -> None:
@@ -367,3 +411,8 @@ def test_training_never_overwrites_what_is_no_model(
     done = ctx("train", toy_data, "--max-steps", "1", "--out", tmp_path / "thesis")
     assert done.returncode == 4
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "mine"
+    done = ctx("train", toy_data, "--max-steps", "1", "--out", tmp_path / "m", "--run", tmp_path / "m" / "run")
+    assert done.returncode == 2
+    assert "lies in the folder of the model" in done.stderr
+    done = ctx("train", toy_data, "--max-steps", "1", "--storage", "int3")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -22,7 +22,7 @@ def note(text: str) -> None:
 
 def complain(text: str) -> None:
     """An error for the person at the terminal."""
-    note(f"ctx: {text}")
+    note(f"ctx: {' '.join(text.split())}")
 
 
 def load_recipe(context: typer.Context, path: Path | None) -> Path | None:
@@ -41,6 +41,8 @@ def load_recipe(context: typer.Context, path: Path | None) -> Path | None:
         raise InputError(f"the recipe '{path}' is not TOML: {error}") from error
     command = str(context.info_name)
     table = recipe.get(command, {})
+    if not isinstance(table, dict):
+        raise OptionError(f"the recipe '{path}': {command} is no table; begin one with a line [{command}]")
     known = {
         name.lstrip("-").replace("-", "_"): str(parameter.name)
         for parameter in context.command.params
@@ -72,9 +74,10 @@ def progress(label: str) -> Iterator[Callable[[str, int], None]]:
         yield lambda stage, done: None
         return
     from rich.console import Console
+    from rich.text import Text
 
     with Console(stderr=True).status(label) as status:
-        yield lambda stage, done: status.update(f"{stage}: {done:,}")
+        yield lambda stage, done: status.update(Text(f"{stage}: {done:,}"))
 
 
 def table(rows: list[list[str]], header: list[str]) -> str:

@@ -40,8 +40,12 @@ def evaluate(
     """BLEU and chrF++ of translations, with sacreBLEU's signatures, and the perplexity of a model."""
     from ..errors import OptionError
     from ..evaluation.metrics import corpus_scores
-    from ..paths import atomic_file
+    from ..paths import open_output
 
+    if hyp is not None and (src or data or output or model):
+        raise OptionError(
+            "--hyp scores translations that are there: data, --src, --model and --output do not go with it"
+        )
     if (ref is None) != (src is None and hyp is None):
         raise OptionError("a test set is --src and --ref, or --hyp and --ref")
     result: dict[str, Any] = {}
@@ -63,8 +67,8 @@ def evaluate(
             "sentences_per_second": round(len(pairs) / seconds, 1),
         }
         if output is not None:
-            with atomic_file(output) as temporary:
-                temporary.write_text("".join(f"{line}\n" for line in hypotheses), encoding="utf-8")
+            with open_output(output) as handle:
+                handle.write("".join(f"{line}\n" for line in hypotheses).encode())
         result |= _perplexity(model, pairs, device)
     scores = corpus_scores(hypotheses, references)
     result |= {

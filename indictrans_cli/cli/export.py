@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .console import note, option
+from .console import note
 
 
 def export(
@@ -23,16 +23,21 @@ def export(
     ] = None,
     storage: Annotated[
         str | None,
-        option("--storage", help="How weights are stored; each target knows its own.", show_default="the target's"),
+        typer.Option(
+            "--storage", help="How weights are stored; each target knows its own.", show_default="the target's"
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an export that is there.")] = False,
 ) -> None:
     """Write a model in another form, load that, and compare its translations with the original's."""
     from ..engines.choose import find_model
+    from ..errors import OptionError
     from ..export.base import export as run
 
     directory = find_model(model or None)
     folder = out or Path(f"{directory.path.name}-{to}")
+    if folder.resolve() == directory.path.resolve():
+        raise OptionError(f"--out {folder}: that is the model itself; name another folder")
     check = run(directory, to, folder, storage, replace=force)
     note(
         f"{check.sentences - check.different} of {check.sentences} sentences translated as before, "

@@ -63,5 +63,8 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a model in the cach
     except ModelError:
         derived = []  # damaged: nothing can have been derived from it as it is
     for each in (folder, *derived):
-        shutil.rmtree(each)
+        if each.is_symlink():
+            each.unlink()
+        else:
+            shutil.rmtree(each)
     note(f"removed {folder}")

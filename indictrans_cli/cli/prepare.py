@@ -68,7 +68,6 @@ def prepare(
             config,
             tokenizer=Tokenizer.load(tokenizer) if tokenizer else None,
             exclude=exclude or [],
-            replace=(folder / "data.json").is_file() or out is None,
             progress=update,
         )
     note(summary(info))
@@ -80,6 +79,8 @@ def default_data_folder(names: list[str]) -> Path:
     from ..paths import data_dir
 
     label = "".join(char if char.isalnum() or char in "-_" else "-" for char in Path(names[0]).name.split(".")[0])
+    if label == "bundled" and names[0] != "bundled":
+        label = "bundled-file"  # `ctx train` without data means the sample
     return data_dir() / (label or "data")
 
 

@@ -53,7 +53,9 @@ def train(
         int, option("--batch-tokens", help="Source and target tokens of a batch.")
     ] = _DEFAULT.batch_tokens,
     accumulate: Annotated[int, option("--accumulate", help="Batches a step.")] = _DEFAULT.accumulate,
-    learning_rate: Annotated[float, option("--learning-rate", help="The highest.")] = _DEFAULT.learning_rate,
+    learning_rate: Annotated[
+        float, option("--learning-rate", help="What the schedule is a share of.")
+    ] = _DEFAULT.learning_rate,
     warmup_steps: Annotated[
         int, option("--warmup-steps", help="Steps until the rate is highest.", show_default="1,000; tiny 150")
     ] = -1,
@@ -68,7 +70,7 @@ def train(
     dtype: Annotated[str, option("--dtype", help="auto, float32 or bfloat16.")] = _DEFAULT.dtype,
     loss: Annotated[str, option("--loss", help="auto, chunked, plain or liger.")] = _DEFAULT.loss,
     storage: Annotated[
-        str, option("--storage", help="How weights are stored: float32, bfloat16, float16 or int8.")
+        str, typer.Option("--storage", help="How weights are stored: float32, bfloat16, float16 or int8.")
     ] = "float32",
     device: Device = "auto",
     valid_every: Annotated[
@@ -83,8 +85,9 @@ def train(
     """
     from ..config import preset as shape_of
     from ..device import choose_device
-    from ..model_directory import save_model
-    from ..paths import models_dir, runs_dir
+    from ..errors import OptionError
+    from ..model_directory import OURS, STORAGE, save_model
+    from ..paths import check_replaceable, ensure_dir, models_dir, runs_dir
     from ..training.card import write_card
     from ..training.report import choose_report, duration
     from ..training.trainer import Trainer
@@ -109,15 +112,22 @@ def train(
         snapshot_every=parse_duration(snapshot_every),
     )
     tokenizer = prepared.tokenizer
-    label = name or f"{preset}-{prepared.folder.name}"
-    target = out or models_dir() / label
-    check_replaceable(target)
-    model = _start_from(start, prepared, dropout) if start else None
+    label = name or "-".join([Path(start).name if start else preset, prepared.folder.resolve().name])
+    target, run_folder = out or models_dir() / label, run or runs_dir() / label
+    if storage not in STORAGE:
+        raise OptionError(f"--storage {storage}: use {', '.join(STORAGE)}")
+    if not 0 <= dropout < 1:
+        raise OptionError(f"--dropout {dropout}: must be at least 0 and less than 1")
+    check_replaceable(target, OURS)
+    ensure_dir(target.parent)
+    if target.resolve() in (run_folder.resolve(), *run_folder.resolve().parents):
+        raise OptionError(f"--run {run_folder}: lies in the folder of the model; name another place")
+    model, start_hash = _start_from(start, prepared, dropout) if start else (None, "")
     shape = model.config if model else shape_of(
         preset, vocab_size=tokenizer.vocab_size, dropout=dropout, pad_id=tokenizer.pad_id, unk_id=tokenizer.unk_id,
         bos_id=tokenizer.bos_id, eos_id=tokenizer.eos_id,
     )  # fmt: skip
-    trainer = Trainer(prepared, shape, config, run or runs_dir() / label, where, choose_report(), model)
+    trainer = Trainer(prepared, shape, config, run_folder, where, choose_report(), model, start_hash)
     result = trainer.train()
     if not result.finished:
         note("stopped; the same command goes on from here")
@@ -133,7 +143,6 @@ def train(
         src_lang=src_lang,
         tgt_lang=tgt_lang,
         storage=storage,
-        replace=True,
     )
     note(
         f"trained {result.progress.step:,} steps in {duration(result.progress.seconds)}; try it with:\n"
@@ -142,17 +151,8 @@ def train(
     print(target)
 
 
-def check_replaceable(target: Path) -> None:
-    """OutputError where `target` is something else than a model directory: that is never overwritten."""
-    from ..errors import OutputError
-    from ..model_directory import FILES
-
-    if target.exists() and not all((target / name).is_file() for name in FILES):
-        raise OutputError(f"'{target}' exists and is no model directory; remove it or name another place with --out")
-
-
-def _start_from(name: str, prepared: PreparedData, dropout: float) -> Transformer:
-    """The model to go on from; its vocabulary must be that of the data."""
+def _start_from(name: str, prepared: PreparedData, dropout: float) -> tuple[Transformer, str]:
+    """The model to go on from, and its content hash; its vocabulary must be that of the data."""
     from ..engines.choose import find_model
     from ..errors import DataError
     from ..model.load import load_transformer
@@ -163,7 +163,8 @@ def _start_from(name: str, prepared: PreparedData, dropout: float) -> Transforme
             f"'{prepared.folder}' was prepared with another vocabulary than that of '{name}'; prepare it again with: "
             f"ctx prepare --tokenizer {directory.tokenizer_path}"
         )
-    return load_transformer(replace(directory, config=replace(directory.config, dropout=dropout)))
+    model = load_transformer(replace(directory, config=replace(directory.config, dropout=dropout)))
+    return model, directory.content_hash
 
 
 def open_prepared(name: str | None) -> PreparedData:
@@ -179,5 +180,5 @@ def open_prepared(name: str | None) -> PreparedData:
     folder = data_dir() / "bundled"
     if not (folder / "data.json").is_file():
         with progress("preparing the bundled sample") as update:
-            prepare([Source("bundled")], folder, PrepareConfig(), replace=True, progress=update)
+            prepare([Source("bundled")], folder, PrepareConfig(), progress=update)
     return open_data(folder)

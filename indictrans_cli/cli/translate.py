@@ -46,8 +46,11 @@ def translate(
     As many lines come out as go in; blank lines stay blank.
     """
     from ..errors import OptionError
+    from ..paths import open_output
     from ..translator import Translator
 
+    if threads < 0:
+        raise OptionError(f"--threads {threads}: must be 0 (all) or more")
     if text and input:
         raise OptionError("give either text or --input, not both")
     if not threads and text and sum(map(len, text)) < SHORT:
@@ -64,7 +67,7 @@ def translate(
             source, name = stack.enter_context(_open_input(input)), f"'{input}'"
         else:
             source, name = sys.stdin.buffer, "standard input"
-        write = stack.enter_context(_open_output(output))
+        write = stack.enter_context(open_output(output)) if output else sys.stdout.buffer
         for line in _results(source, name, translator, as_json):
             write.write(line.encode("utf-8", "replace"))
         write.flush()
@@ -79,7 +82,7 @@ def _results(source: IO[bytes], name: str, translator: Translator, as_json: bool
                 {
                     "source": result.source,
                     "text": result.text,
-                    "score": round(result.score, 4),
+                    "score": round(result.score, 2),
                     "segments": [{"source": src, "text": tgt} for src, tgt in result.segments],
                 },
                 ensure_ascii=False,
@@ -103,31 +106,13 @@ def _open_input(path: Path) -> Iterator[IO[bytes]]:
         yield handle
 
 
-@contextlib.contextmanager
-def _open_output(path: Path | None) -> Iterator[IO[bytes]]:
-    """Standard output, or a file that appears when it is whole."""
-    from ..errors import OutputError
-    from ..paths import atomic_file
-
-    if path is None:
-        yield sys.stdout.buffer
-        return
-    if path.is_dir():
-        raise OutputError(f"cannot write '{path}': it is a folder; name a file in it")
-    if not path.is_file() and path.exists():  # a device or a pipe, such as /dev/stdout
-        with path.open("wb") as handle:
-            yield handle
-        return
-    with atomic_file(path) as temporary, temporary.open("wb") as handle:
-        yield handle
-
-
 def converse(translator: Translator) -> None:
     """Read a line, print its translation, until end of file; lines typed before come back with the arrow keys."""
+    from ..errors import OutputError
     from ..paths import cache_dir, ensure_dir
 
     history = None
-    with contextlib.suppress(ImportError, OSError):
+    with contextlib.suppress(ImportError, OSError, OutputError):
         import readline
 
         history = ensure_dir(cache_dir()) / "history"

@@ -16,7 +16,7 @@ from ..errors import DataError, OptionError
 from ..paths import atomic_dir
 from ..tokenizer import Tokenizer, train_tokenizer
 from .clean import Cleaner, skeleton
-from .shards import FORMAT_VERSION, TokenPairs, TokenPairsBuilder, file_checksum
+from .shards import FILES, FORMAT_VERSION, TokenPairs, TokenPairsBuilder, file_checksum
 from .sources import Pair, Source, read_lines, read_pairs
 
 
@@ -35,6 +35,8 @@ class PrepareConfig:
     def __post_init__(self) -> None:
         if self.vocab_size and self.vocab_size < 300:
             raise OptionError(f"--vocab-size {self.vocab_size}: must be at least 300 (256 of them stand for bytes)")
+        if not 0 <= self.seed < 2**31:
+            raise OptionError(f"--seed {self.seed}: must be between 0 and {2**31 - 1}")
         if self.max_tokens < 4 or self.valid_pairs < 1 or self.limit < 0:
             raise OptionError("--max-tokens must be at least 4, --valid-pairs at least 1, --limit at least 0")
 
@@ -49,13 +51,13 @@ def prepare(
     *,
     tokenizer: Tokenizer | None = None,
     exclude: Sequence[Path] = (),
-    replace: bool = False,
     progress: Progress = lambda stage, done: None,
 ) -> dict[str, Any]:
     """Clean, split, tokenise and write; returns what stands in data.json.
 
     `exclude` are test sets, a sentence a line in either language: no training pair may overlap with them. Earlier
-    sources win over later ones where they hold the same pair. Raises DataError where nothing is left.
+    sources win over later ones where they hold the same pair. Prepared data in `out` are replaced. Raises DataError where
+    too little is left, OutputError where `out` holds anything else.
     """
     if not sources or len(sources) > 255:
         raise OptionError("give between 1 and 255 sources")
@@ -64,7 +66,7 @@ def prepare(
         total = sum(map(len, cleaned))
         progress("training the tokenizer", total)
         text = _tokenizer_text(cleaned, sources, config.seed)
-        wanted = config.vocab_size or min(8000, max(300, total))
+        wanted = config.vocab_size or min(8000, total)
         tokenizer = train_tokenizer(text, wanted, config.seed, exact=bool(config.vocab_size))
     train, valid, valid_text = _tokenise(
         cleaned, reports, _splitter(cleaned, sources, config), tokenizer, config, progress
@@ -79,7 +81,7 @@ def prepare(
         "train": train.counts(),
         "valid": valid.counts(),
     }
-    with atomic_dir(out, replace=replace) as folder:
+    with atomic_dir(out, FILES) as folder:
         (folder / "tokenizer.model").write_bytes(tokenizer.model)
         (folder / "valid.tsv").write_text("".join(f"{src}\t{tgt}\n" for src, tgt in valid_text), encoding="utf-8")
         train.save(folder / "train.safetensors")
@@ -104,7 +106,9 @@ def _clean(
                 progress(f"cleaning {source.name}", len(kept))
         cleaned.append(kept)
         read = cleaner.counts["read"]
-        reports.append({"name": source.name, "weight": source.weight, "read": read, "dropped": cleaner.dropped()})
+        reports.append(
+            {"name": printable(source.name), "weight": source.weight, "read": read, "dropped": cleaner.dropped()}
+        )
     total = sum(map(len, cleaned))
     if total < 20:
         raise DataError(
@@ -156,12 +160,16 @@ def _splitter(
     rates = [min(0.5, wanted * source.weight / shown) for source in sources]
     # the same English may stand in several sources: it is held out everywhere or nowhere
     held_out: set[str] = set()
+    lowest = (2**64, "")  # held out in any case: a run needs something to validate on
     for pairs, rate in zip(cleaned, rates, strict=True):
         for src, _ in pairs:
             key = skeleton(src)
             digest = hashlib.blake2b(key.encode(), digest_size=8, salt=config.seed.to_bytes(8, "little")).digest()
-            if int.from_bytes(digest, "little") < rate * 2**64:
+            number = int.from_bytes(digest, "little")
+            lowest = min(lowest, (number, key))
+            if number < rate * 2**64:
                 held_out.add(key)
+    held_out.add(lowest[1])
     return lambda pair: skeleton(pair[0]) in held_out
 
 
@@ -173,6 +181,11 @@ def _tokenizer_text(cleaned: Sequence[Sequence[Pair]], sources: Sequence[Source]
         for pair in pairs:
             if choose.random() < source.weight / highest:
                 yield from pair
+
+
+def printable(name: str) -> str:
+    """A file's name as text: bytes that are not UTF-8 are written out."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _top_reasons(reports: Sequence[dict[str, Any]]) -> str:

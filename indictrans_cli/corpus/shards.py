@@ -26,6 +26,7 @@ from ..paths import reason
 from ..tokenizer import Tokenizer
 
 FORMAT_VERSION = 1
+FILES = ("data.json", "tokenizer.model", "train.safetensors", "valid.safetensors", "valid.tsv")
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ class TokenPairs:
         return {"pairs": len(self), "src_tokens": len(self.src_tokens), "tgt_tokens": len(self.tgt_tokens)}
 
     def save(self, path: Path) -> None:
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
-        save_file({name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}, path)
+        path.write_bytes(save({name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}))
 
     @classmethod
     def load(cls, path: Path) -> TokenPairs:
@@ -157,6 +158,8 @@ def open_data(folder: Path) -> PreparedData:
         raise DataError(f"'{folder / 'data.json'}' is damaged: {error}; run 'ctx prepare' again") from error
     if not isinstance(info, dict) or info.get("format_version") != FORMAT_VERSION:
         raise DataError(f"'{folder}' was written by another version of ctx; run 'ctx prepare' again")
+    if not {"files", "sources", "train", "valid", "source_language", "target_language"} <= set(info):
+        raise DataError(f"'{folder / 'data.json'}' is incomplete; run 'ctx prepare' again")
     for name, checksum in info["files"].items():
         if not (folder / name).is_file() or file_checksum(folder / name) != checksum:
             raise DataError(f"'{folder / name}' is missing or not what was prepared; run 'ctx prepare' again")

@@ -18,6 +18,7 @@ import itertools
 import lzma
 import os
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,10 +105,10 @@ def open_text(path: Path) -> IO[str]:
     """A text file, decompressed by its ending, as UTF-8 with invalid bytes reported as InputError when read."""
     try:
         if path.name.endswith(".gz"):
-            return gzip.open(path, "rt", encoding="utf-8", newline="\n")
+            return gzip.open(path, "rt", encoding="utf-8-sig", newline="\n")
         if path.name.endswith(".xz"):
-            return lzma.open(path, "rt", encoding="utf-8", newline="\n")
-        return path.open(encoding="utf-8", newline="\n")
+            return lzma.open(path, "rt", encoding="utf-8-sig", newline="\n")
+        return path.open(encoding="utf-8-sig", newline="\n")
     except OSError as error:
         raise InputError(f"cannot read '{path}': {reason(error)}") from error
 
@@ -125,7 +126,7 @@ def read_lines(path: Path) -> Iterator[str]:
                 f"'{path}' is not UTF-8 near line {read + 1} ({error.reason}); "
                 f"convert it, for example with: iconv -f latin1 -t utf-8"
             ) from error
-        except (OSError, EOFError, lzma.LZMAError) as error:
+        except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
             raise InputError(f"'{path}' is damaged near line {read + 1}: {error}") from error
 
 
@@ -146,6 +147,8 @@ def _read_aligned(src_path: Path, tgt_path: Path) -> Iterator[Pair]:
 
 def _read_hub(repository: str, config: str | None, src_lang: str, tgt_lang: str) -> Iterator[Pair]:
     """A Hub data set, streamed. HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured by the library."""
+    if not repository:
+        raise InputError("hub: needs the name of a data set behind it, as in hub:owner/name")
     if Path(repository).exists():  # the library would read it instead of the Hub, without a word
         raise InputError(f"a folder '{repository}' here hides the data set of that name; go to another folder")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -185,14 +188,19 @@ def _hub_reason(error: Exception) -> str:
     return "; ".join([*sentences[:1], *(part[0].lower() + part[1:] for part in sentences[1:2])]) or type(error).__name__
 
 
+def _text(value: object) -> str:
+    """A cell that is no text is an empty side: cleaning counts and drops it."""
+    return value if isinstance(value, str) else ""
+
+
 def _column_reader(row: dict[str, Any], repository: str, src_lang: str, tgt_lang: str) -> Any:
     """How a row gives its pair: columns src/tgt, the language codes, or a `translation` dictionary of them."""
     translation = row.get("translation")
     if isinstance(translation, dict) and {src_lang, tgt_lang} <= set(translation):
-        return lambda r: (r["translation"][src_lang] or "", r["translation"][tgt_lang] or "")
+        return lambda r: (_text(r["translation"][src_lang]), _text(r["translation"][tgt_lang]))
     for src, tgt in (("src", "tgt"), (src_lang, tgt_lang), ("source", "target")):
         if src in row and tgt in row:
-            return lambda r: (r[src] or "", r[tgt] or "")
+            return lambda r: (_text(r[src]), _text(r[tgt]))
     raise DataError(
         f"the data set '{repository}' has the columns {', '.join(row)}; "
         f"expected src and tgt, {src_lang} and {tgt_lang}, or translation"

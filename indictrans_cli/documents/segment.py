@@ -23,9 +23,10 @@ _MAY_END = frozenset(
     ["etc", "a.m", "p.m", "inc", "ltd", "co", "corp", "jr", "sr", "u.s", "u.k", "u.n", "ph.d", "m.a", "b.a"]
 )
 #: a stop, what closes behind it, and the space before what may begin a sentence
-_BOUNDARY = re.compile(r"""([.!?…।॥]+["')\]”’]*)(\s+)(?=["'(\[“‘]*[A-Z0-9\u0900-\u0dff])""")
+_BOUNDARY = re.compile(r"""(?<![.!?…।॥])([.!?…।॥]+["')\]”’]*)(\s+)(?=["'(\[“‘]*[A-Z0-9\u0900-\u0dff])""")
+TAIL = 40  # characters looked at for the last word: no abbreviation is longer
 _LAST_WORD = re.compile(r"([\w.]*\w)[.!?…।॥]+[\"')\]”’]*$")
-_CLAUSE = re.compile(r"[,;:—–)]\s+")
+_CLAUSE = re.compile(r"[,;:—–)]\s")
 
 
 @dataclass(frozen=True)
@@ -49,24 +50,28 @@ def split_line(line: str) -> list[Segment]:
 def _sentences(line: str) -> list[tuple[str, str]]:
     sentences, start = [], 0
     for match in _BOUNDARY.finditer(line):
-        if _ends_sentence(line[start : match.end(1)], line[match.end()]):
+        tail = line[max(start, match.end(1) - TAIL) : match.end(1)]
+        if _ends_sentence(tail, match.end(1) - start <= TAIL, line[match.end()]):
             sentences.append((line[start : match.end(1)], match[2]))
             start = match.end()
     sentences.append((line[start:], ""))
     return sentences
 
 
-def _ends_sentence(sentence: str, following: str) -> bool:
-    """Whether the stop at the end of `sentence` ends it, given the character that follows the space."""
-    if sentence.rstrip("\"')]”’")[-1] != ".":
+def _ends_sentence(tail: str, is_whole: bool, following: str) -> bool:
+    """Whether the stop at the end of a sentence ends it.
+
+    `tail` is the end of the sentence (all of it if `is_whole`), `following` the character after the space.
+    """
+    if tail.rstrip("\"')]”’")[-1] != ".":
         return True
-    match = _LAST_WORD.search(sentence)
+    match = _LAST_WORD.search(tail)
     if match is None:
         return True
     word = match[1].lower()
     if re.fullmatch(r"[A-Za-z]", match[1]) and match[1] != "I":  # an initial: J. R. Tata
         return False
-    if re.fullmatch(r"(\(?\d{1,3}|[ivx]+)", word) and match.start() == len(sentence) - len(sentence.lstrip()):
+    if is_whole and re.fullmatch(r"\d{1,3}|[ivx]+", word) and not tail[: match.start()].strip(" ("):
         return False  # the number of a list item: "1. Open the box"
     if word in _MAY_END:
         return following.isupper()
@@ -77,15 +82,12 @@ def _shorten(sentence: str) -> list[tuple[str, str]]:
     """Cut what is too long after a clause mark, else at a space, else anywhere."""
     parts: list[tuple[str, str]] = []
     while len(sentence) > MAX_CHARACTERS:
-        clauses = list(_CLAUSE.finditer(sentence, MAX_CHARACTERS // 2, MAX_CHARACTERS + 1))
-        if clauses:
-            cut, end = clauses[-1].start() + 1, clauses[-1].end()
-        else:
-            spaces = list(re.finditer(r"\s+", sentence[:MAX_CHARACTERS]))
-            cut, end = (
-                (spaces[-1].start(), spaces[-1].end()) if spaces and spaces[-1].start() else (MAX_CHARACTERS,) * 2
-            )
-        parts.append((sentence[:cut], sentence[cut:end]))
-        sentence = sentence[end:]
+        head = sentence[: MAX_CHARACTERS + 1]  # a space may follow the last character allowed
+        cuts = [match.start() + 1 for match in _CLAUSE.finditer(head, MAX_CHARACTERS // 2)]
+        cuts = cuts or [match.start() for match in re.finditer(r"(?<=\S)\s", head)]
+        cut = cuts[-1] if cuts else MAX_CHARACTERS
+        rest = sentence[cut:].lstrip()
+        parts.append((sentence[:cut], sentence[cut : len(sentence) - len(rest)]))
+        sentence = rest
     parts.append((sentence, ""))
     return parts

@@ -19,9 +19,9 @@ def find_model(name: str | None) -> ModelDirectory:
     """
     if name is None or (name == BUNDLED and not (models_dir() / name).is_dir()):
         return open_model(assets_dir() / BUNDLED)
-    if (models_dir() / name).is_dir() and not any(part in ("..", "") for part in Path(name).parts):
+    if name not in ("", ".", "..") and Path(name).name == name and (models_dir() / name).is_dir():
         return open_model(models_dir() / name)
-    if Path(name).is_dir():
+    if name and Path(name).is_dir():
         return open_model(Path(name))
     raise ModelError(f"no model named '{name}' in the cache, and no such folder; 'ctx models list' shows what is there")
 

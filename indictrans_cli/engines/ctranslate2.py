@@ -13,10 +13,9 @@ from typing import Any
 
 from ..config import SearchConfig
 from ..device import cpu_threads
-from ..errors import ModelError, OptionError, missing_package
+from ..errors import ModelError, OptionError, OutputError, missing_package
 from ..model_directory import ModelDirectory
 from ..paths import atomic_dir, derived_dir
-from ..tokenizer import Tokenizer
 from .base import Translation
 
 #: part of a cache entry's name: raise it when the derived form changes
@@ -28,8 +27,8 @@ class CTranslate2Engine:
 
     def __init__(self, directory: ModelDirectory, device: str = "cpu", threads: int = 0) -> None:
         ctranslate2 = _import()
-        self._tokenizer = Tokenizer.load(directory.tokenizer_path)
-        self._max_source = directory.config.max_length - 1
+        self._tokenizer = directory.tokenizer()
+        self._max_length = directory.config.max_length - 1  # of a sentence, </s> not counted
         copy = derived_copy(directory)
         try:
             self._translator = ctranslate2.Translator(
@@ -46,10 +45,10 @@ class CTranslate2Engine:
         if not sentences:
             return []
         results = self._translator.translate_batch(
-            [pieces[: self._max_source] for pieces in self._tokenizer.pieces(list(sentences))],
+            [pieces[: self._max_length] for pieces in self._tokenizer.pieces(list(sentences))],
             beam_size=search.beam_size,
             length_penalty=search.length_penalty,
-            max_decoding_length=search.max_length,
+            max_decoding_length=min(search.max_length, self._max_length),
             max_input_length=0,
             return_scores=True,
             no_repeat_ngram_size=search.no_repeat_ngram,
@@ -75,11 +74,15 @@ def derived_copy(directory: ModelDirectory) -> Path:
             return carried
     copy = derived_dir() / f"{directory.content_hash}-ctranslate2-{DERIVED_VERSION}"
     if not (copy / "model.bin").is_file():
-        convert(directory, copy, replace=copy.exists())
+        try:
+            convert(directory, copy)
+        except OutputError:
+            if not (copy / "model.bin").is_file():  # otherwise another process was quicker
+                raise
     return copy
 
 
-def convert(directory: ModelDirectory, out: Path, quantization: str = "int8", *, replace: bool = False) -> None:
+def convert(directory: ModelDirectory, out: Path, quantization: str = "int8") -> None:
     """Write a model directory in CTranslate2's own form. `quantization`: int8, int8_float16, float16 or float32."""
     with _without_torch():
         spec = _spec(directory)
@@ -88,7 +91,7 @@ def convert(directory: ModelDirectory, out: Path, quantization: str = "int8", *,
             spec.optimize(quantization=quantization)
         except ValueError as error:
             raise OptionError(f"CTranslate2 cannot store weights as '{quantization}': {error}") from error
-        with atomic_dir(out, replace=replace) as folder:
+        with atomic_dir(out) as folder:
             spec.save(str(folder))
             (folder / "source").write_text(directory.content_hash)
 
@@ -130,11 +133,7 @@ def _spec(directory: ModelDirectory) -> Any:
             linear(layer.ffn.linear_1, f"{name}.feed_forward.down")
     spec.decoder.projection.weight = weights["embedding.weight"]
 
-    vocabulary = Tokenizer.load(directory.tokenizer_path).vocabulary()
-    if len(vocabulary) != config.vocab_size:
-        raise ModelError(
-            f"'{directory.path}': the tokenizer has {len(vocabulary)} pieces, the model {config.vocab_size}"
-        )
+    vocabulary = directory.tokenizer().vocabulary()
     spec.register_source_vocabulary(vocabulary)
     spec.register_target_vocabulary(vocabulary)
     spec.config.unk_token = vocabulary[config.unk_id]

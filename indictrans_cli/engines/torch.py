@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -10,7 +11,6 @@ from ..config import SearchConfig
 from ..decoding.beam import beam_search
 from ..model.load import load_transformer
 from ..model_directory import ModelDirectory
-from ..tokenizer import Tokenizer
 from .base import Translation
 
 
@@ -20,13 +20,14 @@ class TorchEngine:
     BATCH = 32  # sentences
 
     def __init__(self, directory: ModelDirectory, device: torch.device) -> None:
-        self._tokenizer = Tokenizer.load(directory.tokenizer_path)
+        self._tokenizer = directory.tokenizer()
         self._model = load_transformer(directory, device)
         self._device = device
 
     def translate(self, sentences: Sequence[str], search: SearchConfig) -> list[Translation]:
         """The best translation of each sentence (see `Engine`)."""
         config = self._model.config
+        search = replace(search, max_length=min(search.max_length, config.max_length))
         rows = [[*ids[: config.max_length - 1], config.eos_id] for ids in self._tokenizer.encode(list(sentences))]
         order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
         translations: list[Translation] = [Translation("", 0.0)] * len(rows)

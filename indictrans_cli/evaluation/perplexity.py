@@ -14,7 +14,6 @@ from ..model.load import load_transformer
 from ..model.loss import chunked_cross_entropy
 from ..model_directory import ModelDirectory
 from ..text import normalize
-from ..tokenizer import Tokenizer
 from ..training.batches import Batches
 
 
@@ -33,7 +32,7 @@ class Perplexity:
 def perplexity(directory: ModelDirectory, pairs: Sequence[tuple[str, str]], device: torch.device) -> Perplexity:
     """Of (source, reference) pairs of text, tokenised by the model's own tokenizer. Comparable between models of one
     vocabulary only."""
-    tokenizer = Tokenizer.load(directory.tokenizer_path)
+    tokenizer = directory.tokenizer()
     builder = TokenPairsBuilder(tokenizer, directory.config.max_length)
     builder.add([(normalize(src), normalize(tgt)) for src, tgt in pairs], 0)
     token_pairs = builder.build()

@@ -11,9 +11,14 @@ from pathlib import Path
 
 from ..config import SearchConfig
 from ..errors import CtxError, OptionError
-from ..model_directory import ModelDirectory
+from ..model_directory import OURS, ModelDirectory
 from ..paths import assets_dir, atomic_dir, folder_size
 
+#: names that exports write; `replace` replaces a folder only if it holds nothing else
+WRITTEN = (
+    *OURS, "model.bin", "shared_vocabulary.json", "source", "generation_config.json", "tokenizer.json",
+    "tokenizer_config.json", "special_tokens_map.json", "README.md",
+)  # fmt: skip
 SENTENCES = 50  # translated by the original and by the export
 
 
@@ -45,14 +50,15 @@ def export(
     storage = storage or module.DEFAULT_STORAGE
     if storage not in module.STORAGE:
         raise OptionError(f"--storage {storage}: '{target}' stores weights as {', '.join(module.STORAGE)}")
-    with atomic_dir(out, replace=replace) as folder:
+    with atomic_dir(out, WRITTEN if replace else ()) as folder:
         written = folder / "export"
         module.write(directory, written, storage)
         check = compare(directory, module.translator(written))
         if check.similarity < 0.5 or (storage == "float32" and check.different > 0.1 * check.sentences):
             raise CtxError(
-                f"the export to '{target}' translates {check.different} of {check.sentences} sentences "
-                f"otherwise than the model; nothing was written (this is a bug: please report it)"
+                f"the export to '{target}' translates {check.different} of {check.sentences} sentences otherwise than "
+                f"the model; nothing was written. "
+                + ("Please report this" if storage == "float32" else "Store it in more bits, with --storage")
             )
         for path in written.iterdir():
             path.rename(folder / path.name)

@@ -110,9 +110,9 @@ def write(directory: ModelDirectory, out: Path, storage: str) -> None:
     write_safetensors(
         out / "model.safetensors", {name: ("F32", array) for name, array in m2m100_weights(directory).items()}
     )
-    tokenizer = fast_tokenizer(Tokenizer.load(directory.tokenizer_path), directory.config.max_length)
+    tokenizer = fast_tokenizer(directory.tokenizer(), directory.config.max_length)
     tokenizer.save_pretrained(out)
-    (out / "README.md").write_text((directory.path / "MODEL_CARD.md").read_text(encoding="utf-8"), encoding="utf-8")
+    (out / "README.md").write_text(directory.card(), encoding="utf-8")
 
 
 def fast_tokenizer(tokenizer: Tokenizer, max_length: int) -> Any:

@@ -16,13 +16,12 @@ __all__ = ["DEFAULT_STORAGE", "STORAGE", "translator", "write"]
 
 
 def write(directory: ModelDirectory, out: Path, storage: str) -> None:
-    card = directory.path / "MODEL_CARD.md"
     save_model(
         out,
         directory.config,
         directory.weights(),
         directory.tokenizer_path.read_bytes(),
-        card.read_text(encoding="utf-8") if card.is_file() else "",
+        directory.card(),
         src_lang=directory.src_lang,
         tgt_lang=directory.tgt_lang,
         storage=storage,

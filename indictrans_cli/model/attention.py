@@ -47,7 +47,7 @@ class Dropout(nn.Module):
     offset of one pool drawn once: as many masks as the pool has numbers, each for the price of a multiplication.
     """
 
-    POOL = 1 << 23  # numbers: a few times the largest activation
+    POOL = 1 << 23  # numbers in the pool; of fixed size, so that a resumed run draws the same masks
 
     def __init__(self, rate: float) -> None:
         super().__init__()
@@ -57,20 +57,18 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.rate == 0.0:
             return x
-        if x.device.type != "cpu":
+        if x.device.type != "cpu" or x.numel() > self.POOL // 2:
             return F.dropout(x, self.rate)
         return x * self._mask(x)
 
     def _mask(self, x: Tensor) -> Tensor:
         """Zeros with probability `rate`, otherwise 1 / (1 - rate); in x's shape and dtype."""
-        pool = self._pool
-        if pool is None or pool.dtype != x.dtype or pool.numel() < 2 * x.numel():
+        if self._pool is None or self._pool.dtype != x.dtype:
             generator = torch.Generator().manual_seed(0)  # the pool is a constant: only offsets are random
-            size = max(self.POOL, 4 * x.numel())
-            kept = torch.rand(size, generator=generator) >= self.rate
-            pool = self._pool = kept.to(x.dtype) / (1.0 - self.rate)
-        offset = int(torch.randint(pool.numel() - x.numel(), ()))
-        return pool[offset : offset + x.numel()].view(x.shape)
+            kept = torch.rand(self.POOL, generator=generator) >= self.rate
+            self._pool = kept.to(x.dtype) / (1.0 - self.rate)
+        offset = int(torch.randint(self.POOL - x.numel(), ()))
+        return self._pool[offset : offset + x.numel()].view(x.shape)
 
 
 class LayerCache:

@@ -52,7 +52,8 @@ def chunked_cross_entropy(
 ) -> tuple[Tensor, Tensor]:
     """`plain_cross_entropy`, holding the logits of `rows` positions at a time."""
     apply: Callable[..., tuple[Tensor, Tensor]] = _ChunkedCrossEntropy.apply
-    return apply(hidden, weight, target, label_smoothing, rows)
+    wants_gradients = torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad)
+    return apply(hidden, weight, target, label_smoothing, rows, wants_gradients)
 
 
 class _ChunkedCrossEntropy(torch.autograd.Function):
@@ -60,12 +61,17 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, target: Tensor, label_smoothing: float, rows: int
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        target: Tensor,
+        label_smoothing: float,
+        rows: int,
+        wants_gradients: bool,
     ) -> tuple[Tensor, Tensor]:
         vocab = weight.size(0)
-        needs_gradient = hidden.requires_grad or weight.requires_grad
-        hidden_gradient = torch.empty_like(hidden) if needs_gradient else None
-        weight_gradient = torch.zeros_like(weight, dtype=torch.float32) if needs_gradient else None
+        hidden_gradient = torch.empty_like(hidden) if wants_gradients else None
+        weight_gradient = torch.zeros_like(weight, dtype=torch.float32) if wants_gradients else None
         loss = hidden.new_zeros((), dtype=torch.float32)
         nll = hidden.new_zeros((), dtype=torch.float32)
         for start in range(0, hidden.size(0), rows):
@@ -93,6 +99,7 @@ class _ChunkedCrossEntropy(torch.autograd.Function):
         return (
             hidden_gradient * scale.to(hidden_gradient.dtype),
             weight_gradient * scale.to(weight_gradient.dtype),
+            None,
             None,
             None,
             None,

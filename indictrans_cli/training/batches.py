@@ -44,7 +44,7 @@ class Batches:
         self, pairs: TokenPairs, weights: Sequence[float], batch_tokens: int, *, pad_id: int, bos_id: int, seed: int
     ) -> None:
         if not len(pairs):
-            raise DataError("there is no training pair; run 'ctx prepare' on more text")
+            raise DataError("there is no pair to make batches of; run 'ctx prepare' on more text")
         self._pairs, self._weights, self._batch_tokens = pairs, np.asarray(weights), batch_tokens
         self._pad_id, self._bos_id, self._seed = pad_id, bos_id, seed
         self._planned: tuple[int, list[NDArray[np.int64]]] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from .. import __version__
@@ -21,9 +22,7 @@ def write_card(
     notes: Sequence[str] = (),
 ) -> str:
     """A model card in Markdown. `data` is data.json of the prepared corpus; `notes` are further paragraphs."""
-    sources = [
-        f"| {each['name'].rpartition('/')[2]} | {each['kept']:,} | {each['weight']:g} |" for each in data["sources"]
-    ]
+    sources = [f"| {Path(each['name']).name} | {each['kept']:,} | {each['weight']:g} |" for each in data["sources"]]
     progress = result.progress
     return "\n".join(
         [

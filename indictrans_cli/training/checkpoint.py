@@ -17,7 +17,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..corpus.shards import file_checksum
+from ..errors import OutputError
 from ..paths import atomic_dir, ensure_dir
+
+FILES = ("state.safetensors", "state.json")
 
 
 @dataclass
@@ -29,22 +32,39 @@ class Progress:
     batch: int = 0  # micro-batches of this epoch done
     seconds: float = 0.0  # of training, over all resumptions
     tokens: int = 0  # source and target tokens seen, padding not counted
-    best_valid: float = float("inf")  # lowest validation loss, nats a token
 
 
-def save_snapshot(run: Path, progress: Progress, tensors: dict[str, Tensor], keep: int = 2) -> Path:
-    """Write a snapshot of `tensors` and remove all but the `keep` newest."""
+def save_snapshot(run: Path, progress: Progress, tensors: dict[str, Tensor]) -> Path:
+    """Write a snapshot of `tensors`; of the others, the newest is kept."""
     folder = ensure_dir(run / "snapshots") / f"step-{progress.step:08d}"
-    with atomic_dir(folder, replace=True) as temporary:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
-            temporary / "state.safetensors",
-        )
+    with atomic_dir(folder, FILES) as temporary:
+        content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        try:
+            save_file(content, temporary / "state.safetensors")
+        except SafetensorError as error:  # the library's way to say that the disk is full
+            raise OutputError(f"cannot write the snapshot '{folder}': {error}; the one before it is kept") from error
         state = {**asdict(progress), "checksum": file_checksum(temporary / "state.safetensors")}
         (temporary / "state.json").write_text(json.dumps(state, indent=2) + "\n", encoding="utf-8")
-    for old in snapshots(run)[keep:]:
+    for old in [other for other in snapshots(run) if other != folder][1:]:
         shutil.rmtree(old, ignore_errors=True)
     return folder
+
+
+def load_newest(run: Path) -> tuple[Progress, dict[str, Tensor], list[str]] | None:
+    """The newest snapshot of a run that is whole, and the names of damaged ones above it; None where there is none.
+
+    What is damaged, or was being written when a process died, is removed.
+    """
+    for leftover in (run / "snapshots").glob(".step-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    damaged: list[str] = []
+    for folder in snapshots(run):
+        snapshot = load_snapshot(folder)
+        if snapshot is not None:
+            return *snapshot, damaged
+        damaged.append(folder.name)
+        shutil.rmtree(folder, ignore_errors=True)
+    return None
 
 
 def snapshots(run: Path) -> list[Path]:

@@ -1,12 +1,17 @@
-"""What one sees of a training run: a live display on a terminal, plain lines elsewhere. Both write to stderr."""
+"""What one sees of a training run: a live display on a terminal, plain lines elsewhere; and what is kept of it."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from ..paths import atomic_file
 
 
 @dataclass
@@ -23,6 +28,29 @@ class Status:
     done: float = 0.0  # share of the run, 0 to 1
     seconds_left: float = float("nan")
     samples: list[tuple[str, str, str]] = field(default_factory=list)  # source, reference, translation
+
+
+class History:
+    """The validations of a run, also kept in `metrics.jsonl`, a line each."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.entries: list[dict[str, Any]] = []
+
+    def resume(self, step: int) -> None:
+        """Take up what was written up to `step`; what came after will come again, and a torn line is dropped."""
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
+        for line in lines:
+            with contextlib.suppress(ValueError):
+                self.entries.append(json.loads(line))
+        self.entries = [entry for entry in self.entries if entry["step"] <= step]
+        with atomic_file(self._path) as temporary:
+            temporary.write_text("".join(json.dumps(entry) + "\n" for entry in self.entries), encoding="utf-8")
+
+    def append(self, entry: dict[str, Any]) -> None:
+        self.entries.append(entry)
+        with self._path.open("a", encoding="utf-8") as handle:
+            handle.write(json.dumps(entry) + "\n")
 
 
 class Report:

@@ -11,8 +11,9 @@ import math
 def learning_rate_factor(schedule: str, step: int, done: float, warmup_steps: int) -> float:
     """The factor, 0 to 1, for optimizer step `step` (counted from 1) when the share `done` (0 to 1) of a run is over.
 
-    Linear from 0 over the warm-up; then `cosine` falls to a hundredth at the end (Loshchilov and Hutter 2017), and
-    `inverse-sqrt` falls with the square root of the step (Vaswani et al. 2017).
+    `cosine` falls from 1 to a hundredth over the run (Loshchilov and Hutter 2017), and is multiplied by the warm-up, which
+    is linear from 0: where the warm-up is a good part of the run, the peak is lower than 1. `inverse-sqrt` rises over the
+    warm-up to 1 and falls with the square root of the step (Vaswani et al. 2017).
     """
     warmup = min(1.0, step / max(1, warmup_steps))
     if schedule == "cosine":

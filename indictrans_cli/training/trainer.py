@@ -28,17 +28,10 @@ from ..device import choose_training_dtype, keep_freed_memory
 from ..errors import CtxError, DataError
 from ..model.loss import choose_loss
 from ..model.transformer import Transformer
-from ..paths import atomic_file, ensure_dir
+from ..paths import atomic_file, ensure_dir, locked
 from .batches import Batch, Batches
-from .checkpoint import (
-    Progress,
-    load_snapshot,
-    random_state,
-    restore_random_state,
-    save_snapshot,
-    snapshots,
-)
-from .report import Report, Status
+from .checkpoint import Progress, load_newest, random_state, restore_random_state, save_snapshot
+from .report import History, Report, Status
 from .schedule import learning_rate_factor
 from .weights import MasterWeights
 
@@ -72,8 +65,12 @@ class Trainer:
         device: torch.device,
         report: Report,
         start: Transformer | None = None,
+        start_hash: str = "",
     ) -> None:
-        """`start` is a model to go on from, in float32, instead of random weights; it is trained itself."""
+        """`start` is a model to go on from, in float32, instead of random weights; it is trained itself.
+
+        `start_hash` is its content hash: a run that started from another is not resumed.
+        """
         self._data, self._config, self._run, self._device, self._report = data, config, ensure_dir(run), device, report
         if device.type == "cpu":
             keep_freed_memory()
@@ -88,9 +85,9 @@ class Trainer:
         self._valid_batches = self._make_batches(data.valid, data.weights)
         self._progress = Progress()
         self._status = Status()
-        self._history: list[dict[str, Any]] = []
+        self._history = History(self._run / "metrics.jsonl")
         self._stop_signal = 0
-        self._check_settings(model_config)
+        self._origin = start_hash
 
     def describe(self) -> str:
         """One line on what is trained, on what."""
@@ -103,31 +100,30 @@ class Trainer:
 
     def train(self) -> Result:
         """Train until a limit is reached or a signal comes; snapshots on the way and at the end."""
-        self._resume()
-        with self._report, self._catch_signals():
+        with locked(self._run, "a training run"), self._report, self._catch_signals():
+            self._check_settings()
+            self._resume()
             self._report.say(self.describe())
-            if not self._status.samples:
-                self._show_samples()
-            self._loop()
+            if self._done() < 1.0:
+                self._loop()
         finished = not self._stop_signal
-        return Result(finished, self._progress, self._status.valid_loss, self._averaged_weights(), self._history)
+        return Result(
+            finished, self._progress, self._status.valid_loss, self._averaged_weights(), self._history.entries
+        )
 
     def _loop(self) -> None:
         progress, config = self._progress, self._config
-        now = time.monotonic()
-        before = progress.seconds  # trained before this process
-        started = last_valid = last_snapshot = now
+        origin = time.monotonic() - progress.seconds  # when this run would have begun, without interruptions
+        last_valid = last_snapshot = time.monotonic()
         bad_steps = 0
+        self._show_samples()
         self._model.train()
         for group in self._groups():
-            progress.seconds = before + time.monotonic() - started
             done = self._done()
             if done >= 1.0 or self._stop_signal:
                 break
-            rate = config.learning_rate * learning_rate_factor(
-                config.schedule, progress.step + 1, done, config.warmup_steps
-            )
-            good = self._step(group, rate)
+            factor = learning_rate_factor(config.schedule, progress.step + 1, done, config.warmup_steps)
+            good = self._step(group, config.learning_rate * factor)
             progress.batch += len(group)  # here, so that a snapshot of this step goes on with the next batch
             bad_steps = 0 if good else bad_steps + 1
             if bad_steps == BAD_STEPS:
@@ -136,9 +132,8 @@ class Trainer:
                     f"lower --learning-rate, or go on with --dtype float32"
                 )
             now = time.monotonic()
-            progress.seconds = before + now - started
-            self._status.done = self._done()
-            self._status.seconds_left = self._seconds_left()
+            progress.seconds = now - origin
+            self._status.done, self._status.seconds_left = self._done(), self._seconds_left()
             self._report.update(self._status)
             if now - last_valid >= config.valid_every:
                 self._validate()
@@ -147,7 +142,7 @@ class Trainer:
                 self._save_snapshot()
                 last_snapshot = time.monotonic()
         self._validate()
-        progress.seconds = before + time.monotonic() - started
+        progress.seconds = time.monotonic() - origin
         self._save_snapshot()
 
     def _groups(self) -> Iterator[list[Batch]]:
@@ -214,7 +209,6 @@ class Trainer:
         self._model.train()
         loss = nll / max(1, tokens)
         self._status.valid_loss = loss
-        self._progress.best_valid = min(self._progress.best_valid, loss)
         entry = {
             "step": self._progress.step,
             "seconds": round(self._progress.seconds, 1),
@@ -226,8 +220,6 @@ class Trainer:
             "padding": round(self._status.padding, 4),
         }
         self._history.append(entry)
-        with (self._run / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
-            metrics.write(json.dumps(entry) + "\n")
         self._report.validated(self._status)
 
     def _show_samples(self) -> None:
@@ -278,20 +270,32 @@ class Trainer:
             seed=self._config.seed,
         )
 
-    def _check_settings(self, model_config: ModelConfig) -> None:
-        """A run folder belongs to one corpus and one shape; DataError where another is to be trained in it."""
-        settings = {"data": self._data.info["files"], "model": asdict(model_config), "train": asdict(self._config)}
+    def _check_settings(self) -> None:
+        """A run goes on only as what it was; DataError naming what is different.
+
+        Limits, intervals and the learning rate may change: the order of the batches does not depend on them.
+        """
+        config = self._config
+        settings = {
+            "data": self._data.info["files"],
+            "shape": asdict(self._model.config),
+            "model it started from": self._origin,
+            "seed": config.seed,
+            "batch size": [config.batch_tokens, config.accumulate],
+            "moving average": bool(config.ema_decay),
+        }
         path = self._run / "run.json"
         if path.is_file():
             try:
                 old = json.loads(path.read_text(encoding="utf-8"))
-            except ValueError as error:
-                raise DataError(f"'{path}' is damaged: {error}; remove the folder to start anew") from error
-            for name, what in (("data", "other data"), ("model", "a model of another shape")):
-                if old.get(name) != settings[name]:
-                    raise DataError(
-                        f"the run in '{self._run}' trained {what}; remove it, or name another place with --run"
-                    )
+                changed = [name for name, value in settings.items() if old[name] != value]
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"'{path}' is damaged ({error}); remove the folder to start anew") from error
+            if changed:
+                raise DataError(
+                    f"the run in '{self._run}' has another {changed[0]}; remove it to start anew, or name another place "
+                    f"with --run"
+                )
         with atomic_file(path) as temporary:
             temporary.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 
@@ -305,39 +309,28 @@ class Trainer:
 
     def _resume(self) -> None:
         """Go on from the newest snapshot that is whole."""
-        for folder in snapshots(self._run):
-            snapshot = load_snapshot(folder)
-            if snapshot is None:
-                self._report.say(f"the snapshot '{folder.name}' is damaged and is skipped")
-                continue
-            self._progress, tensors = snapshot
-            with torch.no_grad():
-                for name, value in self._weights.values.items():
-                    value.copy_(tensors[f"weights.{name}"])
-                    if self._config.ema_decay:
-                        source = f"average.{name}" if f"average.{name}" in tensors else f"weights.{name}"
-                        self._weights.average[name].copy_(tensors[source])
-                    if f"exp_avg.{name}" in tensors:
-                        self._optimizer.state[value] = {
-                            key: tensors[f"{key}.{name}"].to(self._device) for key in ("step", "exp_avg", "exp_avg_sq")
-                        }
-            self._weights.publish()
-            restore_random_state(tensors, self._device)
-            self._status.step, self._status.epoch = self._progress.step, self._progress.epoch
-            self._read_history()
-            self._report.say(f"resumed at step {self._progress.step:,}")
+        newest = load_newest(self._run)
+        if newest is None:
             return
-
-    def _read_history(self) -> None:
-        """The validations up to the snapshot; what was written after it will be written again."""
-        path = self._run / "metrics.jsonl"
-        entries = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-        self._history = [entry for entry in entries if entry["step"] <= self._progress.step]
-        if entries:
-            with atomic_file(path) as temporary:
-                temporary.write_text("".join(json.dumps(entry) + "\n" for entry in self._history))
-        if self._history:
-            self._status.valid_loss = self._history[-1]["valid_loss"]
+        self._progress, tensors, damaged = newest
+        for name in damaged:
+            self._report.say(f"the snapshot '{name}' is damaged and is skipped")
+        with torch.no_grad():
+            for name, value in self._weights.values.items():
+                value.copy_(tensors[f"weights.{name}"])
+                if self._config.ema_decay:
+                    self._weights.average[name].copy_(tensors[f"average.{name}"])
+                if f"exp_avg.{name}" in tensors:
+                    self._optimizer.state[value] = {
+                        key: tensors[f"{key}.{name}"].to(self._device) for key in ("step", "exp_avg", "exp_avg_sq")
+                    }
+        self._weights.publish()
+        restore_random_state(tensors, self._device)
+        self._history.resume(self._progress.step)
+        self._status.step, self._status.epoch = self._progress.step, self._progress.epoch
+        if self._history.entries:
+            self._status.valid_loss = self._history.entries[-1]["valid_loss"]
+        self._report.say(f"resumed at step {self._progress.step:,}")
 
     def _averaged_weights(self) -> Weights:
         return {
