@@ -1,8 +1,8 @@
 """indictrans-cli: English to Hindi on your own machine, and the training of such models.
 
     >>> from indictrans_cli import Translator
-    >>> Translator().translate(["Good morning!"])
-    ['सुप्रभात!']
+    >>> Translator().translate(["My sister is a doctor."])
+    ['मेरी बहन डॉक्टर है।']
 
 Importing this package loads nothing heavy; the first `Translator` does.
 """

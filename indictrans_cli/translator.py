@@ -31,8 +31,8 @@ class Result:
 class Translator:
     """Translates with a model directory: the bundled one, or one by name or path. Safe to share between threads.
 
-        >>> Translator().translate(["Good morning!"])
-        ['सुप्रभात!']
+        >>> Translator().translate(["My sister is a doctor."])
+        ['मेरी बहन डॉक्टर है।']
 
     Raises ModelError where there is no such model, OptionError for a device or engine that cannot be had.
     """

@@ -84,3 +84,10 @@ def test_help_and_translate_load_neither_torch_nor_transformers_nor_datasets() -
 def test_importing_the_package_loads_nothing_heavy() -> None:
     loaded = loaded_after("from indictrans_cli import __version__")
     assert loaded & {"torch", "numpy", "ctranslate2", "sentencepiece", "typer", "rich"} == set()
+
+
+def test_a_first_sentence_takes_a_fraction_of_importing_torch() -> None:
+    """The limits of benchmarks/startup.py, with slack: other work may run beside the tests."""
+    command = [sys.executable, PACKAGE.parent / "benchmarks" / "startup.py", "--runs", "5", "--slack", "1.6"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout
