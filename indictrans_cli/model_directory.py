@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 STORAGE = ("float32", "bfloat16", "float16", "int8")
-FILES = ("config.json", "model.safetensors", "tokenizer.model", "MODEL_CARD.md")
+ESSENTIAL = ("config.json", "model.safetensors", "tokenizer.model")  # what a model is; its content hash is of these
 #: what a model directory may hold; a folder that holds more is the user's, and is never replaced
-OURS = (*FILES, "ctranslate2")
+OURS = (*ESSENTIAL, "MODEL_CARD.md", "ctranslate2")
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ModelDirectory:
     def content_hash(self) -> str:
         """What the model is, in 32 hexadecimal digits: equal for equal config, weights and tokenizer."""
         digest = hashlib.sha256()
-        for name in ("config.json", "model.safetensors", "tokenizer.model"):
+        for name in ESSENTIAL:
             digest.update(hashlib.sha256((self.path / name).read_bytes()).digest())
         return digest.hexdigest()[:32]
 
@@ -99,7 +99,7 @@ def open_model(path: Path) -> ModelDirectory:
     """ModelError where `path` is not a model directory of a format this version reads."""
     if not path.is_dir():
         raise ModelError(f"there is no model directory '{path}'; 'ctx models list' shows what is there")
-    for name in FILES[:3]:
+    for name in ESSENTIAL:
         if not (path / name).is_file():
             raise ModelError(f"'{path}' is not a model directory: it has no {name}")
     where = f"'{path / 'config.json'}'"

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from indictrans_cli.config import PRESETS, ModelConfig, preset
+from indictrans_cli.engines import ctranslate2
 from indictrans_cli.errors import ModelError
 from indictrans_cli.export.huggingface import m2m100_config, m2m100_weights
 from indictrans_cli.model.attention import Dropout, attend, causal_bias, padding_bias
@@ -62,6 +63,8 @@ def test_positions_are_those_of_m2m100() -> None:
 
     table = M2M100SinusoidalPositionalEmbedding.get_embedding(40, 16, padding_idx=0)
     torch.testing.assert_close(sinusoidal_positions(1, 39, 16), table[1:], atol=1e-5, rtol=0)
+    in_numpy = torch.from_numpy(ctranslate2.sinusoidal_positions(1, 39, 16))
+    torch.testing.assert_close(in_numpy, sinusoidal_positions(1, 39, 16), atol=1e-5, rtol=0)
 
 
 def test_a_later_target_token_never_changes_an_earlier_position() -> None:

@@ -51,18 +51,14 @@ def export(
     if storage not in module.STORAGE:
         raise OptionError(f"--storage {storage}: '{target}' stores weights as {', '.join(module.STORAGE)}")
     with atomic_dir(out, WRITTEN if replace else ()) as folder:
-        written = folder / "export"
-        module.write(directory, written, storage)
-        check = compare(directory, module.translator(written))
+        module.write(directory, folder, storage)
+        check = compare(directory, module.translator(folder))
         if check.similarity < 0.5 or (storage == "float32" and check.different > 0.1 * check.sentences):
             raise CtxError(
                 f"the export to '{target}' translates {check.different} of {check.sentences} sentences otherwise than "
                 f"the model; nothing was written. "
                 + ("Please report this" if storage == "float32" else "Store it in more bits, with --storage")
             )
-        for path in written.iterdir():
-            path.rename(folder / path.name)
-        written.rmdir()
     return dataclasses.replace(check, size=folder_size(out))
 
 

@@ -92,7 +92,6 @@ def m2m100_config(directory: ModelDirectory) -> dict[str, Any]:
 
 
 def write(directory: ModelDirectory, out: Path, storage: str) -> None:
-    out.mkdir()
     config = directory.config
     _write_json(out / "config.json", m2m100_config(directory))
     _write_json(
