@@ -104,6 +104,7 @@ class TrainConfig:
     ema_decay: float = 0.999  # of the averaged weights that are validated and kept; 0: none
     dtype: str = "auto"  # auto | float32 | bfloat16
     loss: str = "auto"  # auto | chunked | plain | liger
+    subword_sampling: float = 0.0  # alpha of Kudo 2018: sentences cut anew into pieces, the finer the smaller; 0: never
     seed: int = 1
     valid_every: float = 300.0  # seconds between validations
     snapshot_every: float = 120.0  # seconds between snapshots
@@ -117,7 +118,8 @@ class TrainConfig:
             raise OptionError(f"--loss {self.loss}: not a loss; use auto, chunked, plain or liger")
         for name, low, high in (
             ("batch_tokens", 8, 10**9), ("accumulate", 1, 10**6), ("learning_rate", 1e-12, 10.0), ("warmup_steps", 0, 10**9),
-            ("label_smoothing", 0.0, 0.99), ("ema_decay", 0.0, 0.999999), ("seed", 0, 2**31 - 1),
+            ("label_smoothing", 0.0, 0.99), ("ema_decay", 0.0, 0.999999), ("subword_sampling", 0.0, 10.0),
+            ("seed", 0, 2**31 - 1),
         ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
                 raise OptionError(

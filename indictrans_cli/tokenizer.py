@@ -56,6 +56,25 @@ class Tokenizer:
         texts: list[str] = self._processor.decode(ids)
         return texts
 
+    def resample(self, sentences: list[list[int]], alpha: float) -> list[list[int]]:
+        """Each sentence's text cut into other pieces, drawn with probability ~ (their probability) ** alpha (Kudo 2018).
+
+        Small alphas cut finely. A sentence with an unknown piece, whose text is lost, stays as it is.
+        """
+        texts = self.decode(sentences)
+        return [
+            ids if self.unk_id in ids
+            else self._processor.encode(text, out_type=int, enable_sampling=True, alpha=alpha, nbest_size=-1)
+            for ids, text in zip(sentences, texts, strict=True)
+        ]  # fmt: skip
+
+    @staticmethod
+    def seed_sampling(seed: int) -> None:
+        """Seed what `resample` draws in threads that have not drawn yet."""
+        import sentencepiece
+
+        sentencepiece.set_random_generator_seed(seed)
+
     def decode_pieces(self, pieces: list[list[str]]) -> list[str]:
         """Text of each list of pieces."""
         return [self._processor.decode_pieces(sentence) for sentence in pieces]

@@ -23,7 +23,7 @@ from indictrans_cli.errors import DataError, OptionError, OutputError
 from indictrans_cli.model_directory import open_model
 from indictrans_cli.paths import locked
 from indictrans_cli.training import trainer as trainer_module
-from indictrans_cli.training.batches import Batches, cut_by_tokens
+from indictrans_cli.training.batches import Batches, SubwordSampling, cut_by_tokens
 from indictrans_cli.training.checkpoint import Progress, load_newest, load_snapshot, save_snapshot, snapshots
 from indictrans_cli.training.report import LiveReport, Report, Status, duration
 from indictrans_cli.training.schedule import learning_rate_factor
@@ -89,7 +89,7 @@ def test_the_order_is_a_function_of_seed_and_epoch_alone() -> None:
 
 
 def test_no_batch_exceeds_its_tokens_and_little_of_it_is_padding() -> None:
-    each = [batches().batch(indices) for indices in batches().epoch(0)]
+    each = [batches().batch(0, number) for number in range(len(batches().epoch(0)))]
     assert all(batch.src.numel() + batch.tgt.numel() <= 300 for batch in each)
     places = sum(batch.src.numel() + batch.tgt.numel() for batch in each)
     assert 1 - sum(batch.tokens for batch in each) / places < 0.15
@@ -102,7 +102,7 @@ def test_a_sentence_longer_than_a_batch_has_a_batch_of_its_own() -> None:
 
 def test_a_batch_holds_its_sentences_and_shifts_the_target_by_one() -> None:
     data, chosen = pairs(), np.array([4, 7])
-    batch = batches().batch(chosen)
+    batch = batches().of(chosen)
     for row, index in enumerate(chosen):
         src = data.src_tokens[data.src_offsets[index] : data.src_offsets[index + 1]].tolist()
         tgt = data.tgt_tokens[data.tgt_offsets[index] : data.tgt_offsets[index + 1]].tolist()
@@ -112,6 +112,30 @@ def test_a_batch_holds_its_sentences_and_shifts_the_target_by_one() -> None:
         assert not batch.src[row, len(src) :].any()
         assert not batch.tgt[row, len(tgt) :].any()
         assert not batch.labels[row, len(tgt) :].any()
+
+
+def test_subword_sampling_cuts_the_same_sentences_anew_and_a_batch_is_the_same_whenever_it_is_asked_for(
+    toy_data: Path,
+) -> None:
+    opened = open_data(toy_data)
+    tokenizer = opened.tokenizer
+    special = {"pad_id": tokenizer.pad_id, "bos_id": tokenizer.bos_id}
+    sampling = SubwordSampling(tokenizer, 0.2)
+    plain = Batches(opened.train, opened.weights, 800, seed=1, **special)
+    sampled = Batches(opened.train, opened.weights, 800, seed=1, sampling=sampling, **special)
+
+    def texts(ids: torch.Tensor) -> list[str]:
+        return tokenizer.decode(ids.tolist())
+
+    usual, first, again = plain.batch(2, 3), sampled.batch(2, 3), sampled.batch(2, 3)
+    assert texts(first.src) == texts(usual.src)
+    assert texts(first.labels) == texts(usual.labels)
+    assert first.tokens > usual.tokens
+    assert torch.equal(first.src, again.src)
+    assert torch.equal(first.labels, again.labels)
+    epoch = sampled.epoch(2)[3]
+    other = sampling.resample(opened.train, epoch, seed=7)
+    assert not np.array_equal(other.src_tokens, sampling.resample(opened.train, epoch, seed=8).src_tokens)
 
 
 def test_nothing_to_train_on_is_said() -> None:
@@ -142,7 +166,7 @@ def test_accumulated_small_batches_give_the_gradient_of_one_large_batch(toy_data
     gradients = []
     for name, parts in (("one", 1), ("four", 4)):
         trainer = Trainer(data, model, config, tmp_path / name, CPU, Quiet())
-        group = [trainer._batches.batch(chosen) for chosen in np.array_split(np.arange(40), parts)]
+        group = [trainer._batches.of(chosen) for chosen in np.array_split(np.arange(40), parts)]
         trainer._optimizer.step = lambda *_: None  # type: ignore[method-assign]
         trainer._optimizer.zero_grad = lambda *_: None  # type: ignore[method-assign]
         trainer._step(group, 1e-3)
@@ -294,7 +318,7 @@ def test_a_gradient_that_is_not_finite_is_skipped_and_said(toy_data: Path, tmp_p
     before = {name: value.detach().clone() for name, value in trainer._weights.values.items()}
     loss = trainer._loss
     trainer._loss = lambda *tensors: tuple(value * math.nan for value in loss(*tensors))  # type: ignore[assignment,return-value]
-    assert trainer._step([trainer._batches.batch(np.arange(8))], 1e-3) is False
+    assert trainer._step([trainer._batches.of(np.arange(8))], 1e-3) is False
     assert any("not finite" in text for text in report.said)
     for name, value in trainer._weights.values.items():
         assert torch.equal(value, before[name])

@@ -64,6 +64,10 @@ def train(
     label_smoothing: Annotated[
         float, option("--label-smoothing", help="Share given to all pieces alike.")
     ] = _DEFAULT.label_smoothing,
+    subword_sampling: Annotated[
+        float,
+        option("--subword-sampling", help="Cut sentences into other pieces each time: 0.1 finely … 0.5; 0: never."),
+    ] = _DEFAULT.subword_sampling,
     ema_decay: Annotated[
         float, option("--ema-decay", help="Decay of the averaged weights; 0: none.")
     ] = _DEFAULT.ema_decay,
@@ -104,6 +108,7 @@ def train(
         warmup_steps=warmup_steps if warmup_steps >= 0 else (150 if preset == "tiny" else 1000),
         schedule=schedule,
         label_smoothing=label_smoothing,
+        subword_sampling=subword_sampling,
         ema_decay=ema_decay,
         dtype=dtype,
         loss=loss,

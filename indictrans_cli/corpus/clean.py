@@ -123,14 +123,17 @@ class Cleaner:
 
 
 class TestOverlap:
-    """Whether a sentence equals one of the test sentences, or shares eight words in a row with one."""
+    """Whether a sentence equals one of the test sentences, or shares eight words in a row with one.
+
+    Tabs part sentences: a line may hold a pair.
+    """
 
     N = 8
 
     def __init__(self, sentences: Iterable[str]) -> None:
         self._whole: set[str] = set()
         self._ngrams: set[tuple[str, ...]] = set()
-        for sentence in sentences:
+        for sentence in (part for line in sentences for part in line.split("\t")):
             text = normalize(sentence)
             self._whole.add(skeleton(text))
             self._ngrams.update(self._word_ngrams(text))

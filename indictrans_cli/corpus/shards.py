@@ -52,6 +52,12 @@ class TokenPairs:
         """Tokens of each target, its </s> included."""
         return np.diff(self.tgt_offsets)
 
+    def sentence(self, side: int, index: int) -> list[int]:
+        """The tokens of pair `index`, its source (side 0) or target (side 1), its </s> included."""
+        tokens, offsets = ((self.src_tokens, self.src_offsets), (self.tgt_tokens, self.tgt_offsets))[side]
+        ids: list[int] = tokens[offsets[index] : offsets[index + 1]].tolist()
+        return ids
+
     def counts(self) -> dict[str, int]:
         """How much there is, for data.json."""
         return {"pairs": len(self), "src_tokens": len(self.src_tokens), "tgt_tokens": len(self.tgt_tokens)}
@@ -96,11 +102,14 @@ class TokenPairsBuilder:
 
     def add(self, pairs: Sequence[tuple[str, str]], source: int) -> int:
         """Tokenise and append; returns how many pairs were longer than max_tokens on a side and left out."""
-        tokenizer, eos = self._tokenizer, self._tokenizer.eos_id
-        sides = tokenizer.encode([src for src, _ in pairs]), tokenizer.encode([tgt for _, tgt in pairs])
-        dropped = 0
+        encode = self._tokenizer.encode
+        return self.add_tokens(encode([src for src, _ in pairs]), encode([tgt for _, tgt in pairs]), source)
+
+    def add_tokens(self, src: list[list[int]], tgt: list[list[int]], source: int) -> int:
+        """`add`, of sentences that are tokens already (without </s>)."""
+        eos, dropped = self._tokenizer.eos_id, 0
         flat: tuple[list[int], list[int]] = ([], [])
-        for both in zip(*sides, strict=True):
+        for both in zip(src, tgt, strict=True):
             if max(map(len, both)) >= self._max_tokens:
                 dropped += 1
                 continue

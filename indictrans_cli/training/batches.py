@@ -5,6 +5,7 @@ A run that is resumed at (epoch, batch) therefore sees exactly the batches it wo
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..corpus.shards import TokenPairs
+from ..corpus.shards import TokenPairs, TokenPairsBuilder
 from ..errors import DataError
+from ..tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -38,15 +40,25 @@ class Batches:
     """The batches of a corpus, epoch by epoch.
 
     `weights` (by source number) say how often a pair is seen in an epoch: 8 is eight times, 0.3 with that chance.
+    With `sampling`, sentences are cut into other pieces each time they are seen; the budget of a batch counts the usual
+    pieces, which are fewer (by a seventh at an alpha of 0.3, a quarter at 0.2).
     """
 
     def __init__(
-        self, pairs: TokenPairs, weights: Sequence[float], batch_tokens: int, *, pad_id: int, bos_id: int, seed: int
+        self,
+        pairs: TokenPairs,
+        weights: Sequence[float],
+        batch_tokens: int,
+        *,
+        pad_id: int,
+        bos_id: int,
+        seed: int,
+        sampling: SubwordSampling | None = None,
     ) -> None:
         if not len(pairs):
             raise DataError("there is no pair to make batches of; run 'ctx prepare' on more text")
         self._pairs, self._weights, self._batch_tokens = pairs, np.asarray(weights), batch_tokens
-        self._pad_id, self._bos_id, self._seed = pad_id, bos_id, seed
+        self._pad_id, self._bos_id, self._seed, self._sampling = pad_id, bos_id, seed, sampling
         self._planned: tuple[int, list[NDArray[np.int64]]] | None = None
 
     def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
@@ -80,14 +92,48 @@ class Batches:
         ]
         return min(cuts, key=len)
 
-    def batch(self, indices: NDArray[np.int64]) -> Batch:
-        """The padded batch of these pairs."""
+    def batch(self, epoch: int, number: int) -> Batch:
+        """A batch of an epoch: the same one whenever it is asked for."""
+        indices = self.epoch(epoch)[number]
+        if self._sampling is None:
+            return self.of(indices)
+        seed = int(np.random.SeedSequence([self._seed, epoch, number]).generate_state(1)[0])
+        pairs = self._sampling.resample(self._pairs, indices, seed)
+        return collate(pairs, np.arange(len(pairs)), self._pad_id, self._bos_id)
+
+    def of(self, indices: NDArray[np.int64]) -> Batch:
+        """These pairs as a batch, in their usual pieces."""
         return collate(self._pairs, indices, self._pad_id, self._bos_id)
 
     def in_order(self) -> Iterator[Batch]:
-        """Every pair once: for validation."""
+        """Every pair once, in its usual pieces: for validation."""
         for indices in self._cut(np.arange(len(self._pairs))):
-            yield self.batch(indices)
+            yield self.of(indices)
+
+
+@dataclass(frozen=True)
+class SubwordSampling:
+    """Subword regularisation (Kudo 2018): the smaller `alpha`, the finer and the more varied the pieces."""
+
+    tokenizer: Tokenizer
+    alpha: float
+
+    def resample(self, pairs: TokenPairs, indices: NDArray[np.int64], seed: int) -> TokenPairs:
+        """The chosen pairs cut into pieces anew, at random: a function of the arguments alone.
+
+        SentencePiece draws from a generator that each thread seeds when it first draws: hence a thread of its own.
+        """
+        builder = TokenPairsBuilder(self.tokenizer, max_tokens=10**9)
+
+        def draw() -> None:
+            src, tgt = ([pairs.sentence(side, index)[:-1] for index in indices.tolist()] for side in (0, 1))
+            builder.add_tokens(self.tokenizer.resample(src, self.alpha), self.tokenizer.resample(tgt, self.alpha), 0)
+
+        self.tokenizer.seed_sampling(seed)
+        thread = threading.Thread(target=draw)
+        thread.start()
+        thread.join()
+        return builder.build()
 
 
 def cut_by_tokens(src_lengths: NDArray[np.int64], tgt_lengths: NDArray[np.int64], batch_tokens: int) -> list[slice]:

@@ -29,7 +29,7 @@ from ..errors import CtxError, DataError
 from ..model.loss import choose_loss
 from ..model.transformer import Transformer
 from ..paths import atomic_file, ensure_dir, locked
-from .batches import Batch, Batches
+from .batches import Batch, Batches, SubwordSampling
 from .checkpoint import Progress, load_newest, random_state, restore_random_state, save_snapshot
 from .report import History, Report, Status
 from .schedule import learning_rate_factor
@@ -151,9 +151,8 @@ class Trainer:
         while True:
             plan = self._batches.epoch(progress.epoch)
             while progress.batch < len(plan):
-                chosen = plan[progress.batch : progress.batch + self._config.accumulate]
-                group = [self._batches.batch(indices) for indices in chosen]
-                yield group
+                numbers = range(progress.batch, min(progress.batch + self._config.accumulate, len(plan)))
+                yield [self._batches.batch(progress.epoch, number) for number in numbers]
             progress.epoch, progress.batch = progress.epoch + 1, 0
 
     def _step(self, group: list[Batch], rate: float) -> bool:
@@ -260,14 +259,16 @@ class Trainer:
         return self._progress.seconds * (1 - done) / done if done > 0 else math.nan
 
     def _make_batches(self, pairs: TokenPairs, weights: list[float]) -> Batches:
-        tokenizer = self._data.tokenizer
+        config, tokenizer = self._config, self._data.tokenizer
+        sampling = SubwordSampling(tokenizer, config.subword_sampling) if config.subword_sampling else None
         return Batches(
             pairs,
             weights,
-            self._config.batch_tokens,
+            config.batch_tokens,
             pad_id=tokenizer.pad_id,
             bos_id=tokenizer.bos_id,
-            seed=self._config.seed,
+            seed=config.seed,
+            sampling=sampling,
         )
 
     def _check_settings(self) -> None:
@@ -282,6 +283,7 @@ class Trainer:
             "model it started from": self._origin,
             "seed": config.seed,
             "batch size": [config.batch_tokens, config.accumulate],
+            "subword sampling": config.subword_sampling,
             "moving average": bool(config.ema_decay),
         }
         path = self._run / "run.json"
