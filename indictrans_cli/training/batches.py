@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -40,8 +40,7 @@ class Batches:
     """The batches of a corpus, epoch by epoch.
 
     `weights` (by source number) say how often a pair is seen in an epoch: 8 is eight times, 0.3 with that chance.
-    With `sampling`, sentences are cut into other pieces each time they are seen; the budget of a batch counts the usual
-    pieces, which are fewer (by a seventh at an alpha of 0.3, a quarter at 0.2).
+    With `sampling`, its sentences are cut into other pieces in every epoch.
     """
 
     def __init__(
@@ -59,31 +58,52 @@ class Batches:
             raise DataError("there is no pair to make batches of; run 'ctx prepare' on more text")
         self._pairs, self._weights, self._batch_tokens = pairs, np.asarray(weights), batch_tokens
         self._pad_id, self._bos_id, self._seed, self._sampling = pad_id, bos_id, seed, sampling
-        self._planned: tuple[int, list[NDArray[np.int64]]] | None = None
+        self._planned: tuple[int, TokenPairs, list[NDArray[np.int64]]] | None = None
 
     def epoch(self, epoch: int) -> list[NDArray[np.int64]]:
         """The pairs of each batch of an epoch, in order."""
-        if self._planned is None or self._planned[0] != epoch:
-            self._planned = (epoch, self._plan(epoch))
-        return self._planned[1]
+        return self._plan(epoch)[1]
 
-    def _plan(self, epoch: int) -> list[NDArray[np.int64]]:
+    def batch(self, epoch: int, number: int) -> Batch:
+        """A batch of an epoch: the same one whenever it is asked for."""
+        pairs, batches = self._plan(epoch)
+        return self._collate(pairs, batches[number])
+
+    def of(self, indices: NDArray[np.int64]) -> Batch:
+        """These pairs as a batch, in their usual pieces."""
+        return self._collate(self._pairs, indices)
+
+    def in_order(self) -> Iterator[Batch]:
+        """Every pair once, in its usual pieces: for validation."""
+        for indices in self._cut(self._pairs, np.arange(len(self._pairs))):
+            yield self.of(indices)
+
+    def _plan(self, epoch: int) -> tuple[TokenPairs, list[NDArray[np.int64]]]:
+        """An epoch's sentences, and which of them are in each batch."""
+        if self._planned is None or self._planned[0] != epoch:
+            self._planned = (epoch, *self._make_plan(epoch))
+        return self._planned[1:]
+
+    def _make_plan(self, epoch: int) -> tuple[TokenPairs, list[NDArray[np.int64]]]:
         random = np.random.Generator(np.random.PCG64([self._seed, epoch]))
         wanted = self._weights[self._pairs.source]
         copies = np.floor(wanted).astype(np.int64)
         copies += random.random(len(wanted)) < wanted - copies
         chosen = np.repeat(np.arange(len(wanted)), copies)
         random.shuffle(chosen)  # pairs of equal length meet other neighbours in every epoch
-        batches = self._cut(chosen)
-        return [batches[number] for number in random.permutation(len(batches))]
+        pairs = self._pairs
+        if self._sampling is not None:
+            pairs, chosen = self._sampling.resample(pairs, chosen, seed=[self._seed, epoch]), np.arange(len(chosen))
+        batches = self._cut(pairs, chosen)
+        return pairs, [batches[number] for number in random.permutation(len(batches))]
 
-    def _cut(self, chosen: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    def _cut(self, pairs: TokenPairs, chosen: NDArray[np.int64]) -> list[NDArray[np.int64]]:
         """The chosen pairs in batches of like lengths, by whichever of two orders needs fewer batches.
 
         A large corpus has many pairs of each target length, and those sort by source length. A small one has few: there,
         neighbouring target lengths are taken together, with source lengths running up and down by turns.
         """
-        src, tgt = self._pairs.src_lengths[chosen], self._pairs.tgt_lengths[chosen]
+        src, tgt = pairs.src_lengths[chosen], pairs.tgt_lengths[chosen]
         band = tgt // 5
         orders = np.lexsort((src, tgt)), np.lexsort((np.where(band % 2, src, -src), band))
         cuts = [
@@ -92,33 +112,20 @@ class Batches:
         ]
         return min(cuts, key=len)
 
-    def batch(self, epoch: int, number: int) -> Batch:
-        """A batch of an epoch: the same one whenever it is asked for."""
-        indices = self.epoch(epoch)[number]
-        if self._sampling is None:
-            return self.of(indices)
-        seed = int(np.random.SeedSequence([self._seed, epoch, number]).generate_state(1)[0])
-        pairs = self._sampling.resample(self._pairs, indices, seed)
-        return collate(pairs, np.arange(len(pairs)), self._pad_id, self._bos_id)
-
-    def of(self, indices: NDArray[np.int64]) -> Batch:
-        """These pairs as a batch, in their usual pieces."""
-        return collate(self._pairs, indices, self._pad_id, self._bos_id)
-
-    def in_order(self) -> Iterator[Batch]:
-        """Every pair once, in its usual pieces: for validation."""
-        for indices in self._cut(np.arange(len(self._pairs))):
-            yield self.of(indices)
+    def _collate(self, pairs: TokenPairs, indices: NDArray[np.int64]) -> Batch:
+        return collate(pairs, indices, self._pad_id, self._bos_id)
 
 
 @dataclass(frozen=True)
 class SubwordSampling:
     """Subword regularisation (Kudo 2018): the smaller `alpha`, the finer and the more varied the pieces."""
 
+    PART: ClassVar[int] = 10_000  # pairs held as Python lists at a time
+
     tokenizer: Tokenizer
     alpha: float
 
-    def resample(self, pairs: TokenPairs, indices: NDArray[np.int64], seed: int) -> TokenPairs:
+    def resample(self, pairs: TokenPairs, indices: NDArray[np.int64], seed: list[int]) -> TokenPairs:
         """The chosen pairs cut into pieces anew, at random: a function of the arguments alone.
 
         SentencePiece draws from a generator that each thread seeds when it first draws: hence a thread of its own.
@@ -126,10 +133,13 @@ class SubwordSampling:
         builder = TokenPairsBuilder(self.tokenizer, max_tokens=10**9)
 
         def draw() -> None:
-            src, tgt = ([pairs.sentence(side, index)[:-1] for index in indices.tolist()] for side in (0, 1))
-            builder.add_tokens(self.tokenizer.resample(src, self.alpha), self.tokenizer.resample(tgt, self.alpha), 0)
+            for part in np.split(indices, range(self.PART, len(indices), self.PART)):
+                src, tgt = ([pairs.sentence(side, index)[:-1] for index in part.tolist()] for side in (0, 1))
+                builder.add_tokens(
+                    self.tokenizer.resample(src, self.alpha), self.tokenizer.resample(tgt, self.alpha), source=0
+                )
 
-        self.tokenizer.seed_sampling(seed)
+        self.tokenizer.seed_sampling(int(np.random.SeedSequence(seed).generate_state(1)[0]))
         thread = threading.Thread(target=draw)
         thread.start()
         thread.join()
