@@ -78,7 +78,7 @@ class ModelDirectory:
     def weights(self) -> Weights:
         """All weights as float32 arrays. ModelError where the file is damaged or does not fit the config."""
         weights = _read_weights(self.path / "model.safetensors")
-        expected = weight_shapes(self.config)
+        expected = self.config.weight_shapes()
         for name, shape in expected.items():
             if name not in weights:
                 raise ModelError(
@@ -163,35 +163,6 @@ def save_model(
         (folder / "tokenizer.model").write_bytes(tokenizer)
         (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8")
     return open_model(path)
-
-
-def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """The name and shape of every weight, from the config alone (the tests hold it against the module)."""
-    d, ff = config.d_model, config.d_ff
-    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (config.vocab_size, d)}
-
-    def linear(name: str, rows: int, columns: int) -> None:
-        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (rows, columns), (rows,)
-
-    def norm(name: str) -> None:
-        shapes[f"{name}.weight"], shapes[f"{name}.bias"] = (d,), (d,)
-
-    for side, count in (("encoder", config.encoder_layers), ("decoder", config.decoder_layers)):
-        for number in range(count):
-            layer = f"{side}_layers.{number}"
-            norm(f"{layer}.attention_norm")
-            linear(f"{layer}.attention.qkv", 3 * d, d)
-            linear(f"{layer}.attention.out", d, d)
-            if side == "decoder":
-                norm(f"{layer}.cross_attention_norm")
-                linear(f"{layer}.cross_attention.q", d, d)
-                linear(f"{layer}.cross_attention.kv", 2 * d, d)
-                linear(f"{layer}.cross_attention.out", d, d)
-            norm(f"{layer}.feed_forward_norm")
-            linear(f"{layer}.feed_forward.up", ff, d)
-            linear(f"{layer}.feed_forward.down", d, ff)
-        norm(f"{side}_norm")
-    return shapes
 
 
 def quantize_rows(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -95,7 +95,7 @@ BREAKAGES: dict[str, tuple[Callable[[Path], object], str]] = {
     "fewer layers": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(encoder_layers=1)), "not know"),
     "more layers": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(encoder_layers=3)), "lacks"),
     "ids outside": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(eos_id=9999)), "eos_id"),
-    "ids alike": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(eos_id=2)), "must differ"),
+    "ids alike": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(eos_id=1)), "must differ"),
     "deep": (lambda m: edit(m / "config.json", lambda c: c["architecture"].update(d_ff=10**9)), "d_ff is 1000000000"),
     "deep JSON": (lambda m: (m / "config.json").write_text("[" * 200_000), "is not JSON"),
     "deep header": (

@@ -20,6 +20,7 @@ import torch
 from indictrans_cli.config import ModelConfig, TrainConfig
 from indictrans_cli.corpus.shards import PreparedData, TokenPairs, open_data
 from indictrans_cli.errors import DataError, OptionError, OutputError
+from indictrans_cli.model.transformer import Transformer
 from indictrans_cli.model_directory import open_model
 from indictrans_cli.paths import locked
 from indictrans_cli.training import trainer as trainer_module
@@ -426,6 +427,68 @@ def test_a_run_may_start_from_a_model_of_the_same_vocabulary(
     done = ctx("train", toy_data, "--from", "en-hi", "--max-steps", "1")
     assert done.returncode == 6
     assert "ctx prepare --tokenizer" in done.stderr
+
+
+def divergence(one: torch.Tensor, other: torch.Tensor) -> float:
+    """KL(one, other) of logits (..., vocab_size), a position."""
+    p, q = one.log_softmax(-1), other.log_softmax(-1)
+    return float((p.exp() * (p - q)).sum(-1).mean())
+
+
+def test_r_drop_makes_two_passes_under_different_dropout_agree(toy_data: Path, tmp_path: Path) -> None:
+    data = open_data(toy_data)
+    apart = []
+    for alpha in (0.0, 5.0):
+        config = replace(STEPS, max_steps=80, r_drop=alpha)
+        trainer = Trainer(data, replace(shape(data), dropout=0.3), config, tmp_path / str(alpha), CPU, Quiet())
+        assert trainer.train().history[-1]["valid_loss"] < 5.0
+        model, batch = trainer._model.train(), trainer._batches.of(np.arange(100))
+        with torch.no_grad():
+            apart.append(divergence(*(model.logits(model(batch.src, batch.tgt)) for _ in range(2))))
+    assert apart[1] < 0.8 * apart[0]
+
+
+def test_a_teachers_probabilities_are_learnt(toy_data: Path, tmp_path: Path) -> None:
+    data = open_data(toy_data)
+    torch.manual_seed(3)
+    teacher = Transformer(shape(data))
+    taught = replace(STEPS, max_steps=60, teacher_share=1.0, label_smoothing=0.0, ema_decay=0.0)
+    student = Trainer(data, replace(shape(data), dropout=0.0), taught, tmp_path / "t", CPU, Quiet(), teacher=teacher)
+
+    def apart() -> float:
+        batch = student._batches.of(np.arange(20))
+        with torch.no_grad():
+            return divergence(*(model.logits(model(batch.src, batch.tgt)) for model in (teacher, student._model)))
+
+    first = apart()
+    student.train()
+    assert apart() < first / 2
+
+
+@pytest.mark.parametrize(
+    "changes", [["activation=swiglu", "positions=rotary", "n_kv_heads=2"], ["norm=post", "positions=learned"]]
+)
+def test_a_shape_is_changed_piece_by_piece_and_its_model_translates(
+    changes: list[str], toy_data: Path, tmp_path: Path, ctx: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    sets = [part for change in changes for part in ("--set", change)]
+    done = ctx("train", toy_data, "--max-steps", "2", "--out", tmp_path / "m", "--dtype", "float32", *sets)
+    assert done.returncode == 0, done.stderr
+    config = json.loads((tmp_path / "m" / "config.json").read_text())["architecture"]
+    assert all(str(config[change.split("=")[0]]) == change.split("=")[1] for change in changes)
+    translated = ctx("translate", "--model", tmp_path / "m", "The water is cold.")
+    assert translated.returncode == 0, translated.stderr
+
+
+@pytest.mark.parametrize(
+    ("change", "says"), [("depth=3", "'depth' is no part"), ("d_ff=many", "no value for d_ff"), ("pad_id=4", "no part")]
+)
+def test_a_change_that_cannot_be_is_named(
+    change: str, says: str, toy_data: Path, ctx: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    done = ctx("train", toy_data, "--max-steps", "2", "--set", change)
+    assert done.returncode == 2
+    assert says in done.stderr
 
 
 def test_training_never_overwrites_what_is_no_model(

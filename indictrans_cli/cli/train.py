@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,6 +28,12 @@ def train(
     ] = None,
     recipe: Recipe = None,
     preset: Annotated[str, option("--preset", help="Shape of the model: tiny, small, base or large.")] = "tiny",
+    shape: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", help="Change the shape: activation=swiglu, positions=rotary, d_model=384 …", show_default=False
+        ),
+    ] = None,
     start: Annotated[
         str,
         typer.Option("--from", help="Go on from this model (a name or a folder), in its shape.", show_default=False),
@@ -68,6 +74,21 @@ def train(
         float,
         option("--subword-sampling", help="Cut sentences into other pieces each time: 0.1 finely … 0.5; 0: never."),
     ] = _DEFAULT.subword_sampling,
+    z_loss: Annotated[
+        float, option("--z-loss", help="Weight of a loss that keeps logits small; 0: none.")
+    ] = _DEFAULT.z_loss,
+    r_drop: Annotated[
+        float, option("--r-drop", help="Every pair twice under different dropout, to agree: R-Drop's alpha; 0: off.")
+    ] = _DEFAULT.r_drop,
+    teacher: Annotated[
+        str,
+        typer.Option(
+            "--teacher", help="Learn this model's probabilities too (a name or a folder).", show_default=False
+        ),
+    ] = "",
+    teacher_share: Annotated[
+        float, option("--teacher-share", help="How much of what is learnt is the teacher's.")
+    ] = _DEFAULT.teacher_share,
     ema_decay: Annotated[
         float, option("--ema-decay", help="Decay of the averaged weights; 0: none.")
     ] = _DEFAULT.ema_decay,
@@ -109,6 +130,9 @@ def train(
         schedule=schedule,
         label_smoothing=label_smoothing,
         subword_sampling=subword_sampling,
+        z_loss=z_loss,
+        r_drop=r_drop,
+        teacher_share=teacher_share,
         ema_decay=ema_decay,
         dtype=dtype,
         loss=loss,
@@ -127,21 +151,26 @@ def train(
     ensure_dir(target.parent)
     if target.resolve() in (run_folder.resolve(), *run_folder.resolve().parents):
         raise OptionError(f"--run {run_folder}: lies in the folder of the model; name another place")
-    model, start_hash = _start_from(start, prepared, dropout) if start else (None, "")
-    shape = model.config if model else shape_of(
+    model, start_hash = _load(start, prepared, dropout) if start else (None, "")
+    taught_by = _load(teacher, prepared, 0.0)[0] if teacher else None
+    if model and shape:
+        raise OptionError("--set changes a shape, and --from keeps that of its model: give one of them")
+    config_of_model = model.config if model else shape_of(
         preset, vocab_size=tokenizer.vocab_size, dropout=dropout, pad_id=tokenizer.pad_id, unk_id=tokenizer.unk_id,
-        bos_id=tokenizer.bos_id, eos_id=tokenizer.eos_id,
+        bos_id=tokenizer.bos_id, eos_id=tokenizer.eos_id, **_changes(shape or []),
     )  # fmt: skip
-    trainer = Trainer(prepared, shape, config, run_folder, where, choose_report(), model, start_hash)
+    trainer = Trainer(
+        prepared, config_of_model, config, run_folder, where, choose_report(), model, start_hash, taught_by
+    )
     result = trainer.train()
     if not result.finished:
         note("stopped; the same command goes on from here")
         raise typer.Exit(130)
     src_lang, tgt_lang = prepared.languages
-    card = write_card(label, prepared.info, shape, config, result, hardware=str(where))
+    card = write_card(label, prepared.info, config_of_model, config, result, hardware=str(where))
     save_model(
         target,
-        shape,
+        config_of_model,
         result.weights,
         tokenizer.model,
         card,
@@ -156,8 +185,33 @@ def train(
     print(target)
 
 
-def _start_from(name: str, prepared: PreparedData, dropout: float) -> tuple[Transformer, str]:
-    """The model to go on from, and its content hash; its vocabulary must be that of the data."""
+def _changes(settings: list[str]) -> dict[str, Any]:
+    """`--set NAME=VALUE …` as fields of ModelConfig, of the types they have there."""
+    import dataclasses
+
+    from ..config import ModelConfig
+    from ..errors import OptionError
+
+    types = {
+        field.name: {"int": int, "float": float, "str": str}.get(str(field.type))
+        for field in dataclasses.fields(ModelConfig)
+    }
+    types = {name: kind for name, kind in types.items() if not name.endswith("_id") and name != "vocab_size"}
+    changes: dict[str, Any] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        if name not in types:
+            raise OptionError(f"--set {setting}: '{name}' is no part of a shape; there are {', '.join(types)}")
+        kind = types[name]
+        try:
+            changes[name] = {"true": True, "false": False}[value.lower()] if kind is None else kind(value)
+        except (ValueError, KeyError) as error:
+            raise OptionError(f"--set {setting}: '{value}' is no value for {name}") from error
+    return changes
+
+
+def _load(name: str, prepared: PreparedData, dropout: float) -> tuple[Transformer, str]:
+    """A model to go on from or to learn from, and its content hash; its vocabulary must be that of the data."""
     from ..engines.choose import find_model
     from ..errors import DataError
     from ..model.load import load_transformer

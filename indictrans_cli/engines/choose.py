@@ -27,10 +27,12 @@ def find_model(name: str | None) -> ModelDirectory:
 
 
 def load_engine(directory: ModelDirectory, engine: str = "auto", device: str = "auto", threads: int = 0) -> Engine:
-    """`auto` is CTranslate2 (on CUDA where it sees one); `ctranslate2` and `torch` say which."""
+    """`auto` is CTranslate2 (on CUDA where it sees one) for what it computes; `ctranslate2` and `torch` say which."""
     if device not in ("auto", "cpu", "cuda"):
         raise OptionError(f"--device {device}: not a device; use auto, cpu or cuda")
-    if engine == "torch":
+    from .ctranslate2 import CTranslate2Engine, computes, cuda_devices
+
+    if engine == "torch" or (engine == "auto" and not computes(directory.config)):
         from ..device import choose_device
 
         chosen = choose_device(device)
@@ -39,8 +41,6 @@ def load_engine(directory: ModelDirectory, engine: str = "auto", device: str = "
         return TorchEngine(directory, chosen)
     if engine not in ("auto", "ctranslate2"):
         raise OptionError(f"--engine {engine}: not an engine; use auto, ctranslate2 or torch")
-    from .ctranslate2 import CTranslate2Engine, cuda_devices
-
     if device == "cuda" and not cuda_devices():
         raise OptionError("--device cuda: CTranslate2 sees no CUDA device here; use --device cpu or auto")
     return CTranslate2Engine(directory, "cpu" if device == "cpu" or not cuda_devices() else "cuda", threads)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config import SearchConfig
+from ..config import ModelConfig, SearchConfig
 from ..device import cpu_threads
 from ..errors import ModelError, OptionError, OutputError, missing_package
 from ..model_directory import ModelDirectory
@@ -98,11 +98,20 @@ def convert(directory: ModelDirectory, out: Path, quantization: str = "int8") ->
 
 def _spec(directory: ModelDirectory) -> Any:
     """CTranslate2's description of our architecture, filled with our weights."""
-    from ctranslate2.specs import transformer_spec
+    from ctranslate2.specs import common_spec, transformer_spec
 
     config, weights = directory.config, directory.weights()
+    if not computes(config):
+        raise ModelError(
+            "CTranslate2 does not compute what this model does (rotary positions, SwiGLU, shared heads, a final norm of "
+            "another kind or two vocabularies); use --engine torch"
+        )
     spec = transformer_spec.TransformerSpec.from_config(
-        (config.encoder_layers, config.decoder_layers), config.n_heads, pre_norm=True
+        (config.encoder_layers, config.decoder_layers),
+        config.n_heads,
+        pre_norm=config.norm == "pre",
+        activation=common_spec.Activation[_ACTIVATIONS[config.activation]],
+        layernorm_embedding=config.embedding_norm,
     )
 
     def linear(target: Any, name: str) -> None:
@@ -111,13 +120,21 @@ def _spec(directory: ModelDirectory) -> Any:
     def norm(target: Any, name: str) -> None:
         target.gamma, target.beta = weights[f"{name}.weight"], weights[f"{name}.bias"]
 
-    positions = sinusoidal_positions(config.pad_id + 1, config.max_length, config.d_model)
+    half = config.d_model // 2
+    positions = (
+        sinusoidal_positions(0, config.max_length, config.d_model, steps=half) if config.positions == "marian"
+        else sinusoidal_positions(config.pad_id + 1, config.max_length, config.d_model)
+    )  # fmt: skip
     for side, target in (("encoder", spec.encoder), ("decoder", spec.decoder)):
         embeddings = target.embeddings[0] if side == "encoder" else target.embeddings
         embeddings.weight = weights["embedding.weight"]
-        target.scale_embeddings = True
-        target.position_encodings.encodings = positions
-        norm(target.layer_norm, f"{side}_norm")
+        target.scale_embeddings = config.scale_embedding
+        learned = weights.get(f"{side}_positions.weight")
+        target.position_encodings.encodings = positions if learned is None else learned
+        if config.embedding_norm:
+            norm(target.layernorm_embedding, f"{side}_embedding_norm")
+        if config.final_norm:
+            norm(target.layer_norm, f"{side}_norm")
         for number, layer in enumerate(target.layer):
             name = f"{side}_layers.{number}"
             norm(layer.self_attention.layer_norm, f"{name}.attention_norm")
@@ -131,7 +148,9 @@ def _spec(directory: ModelDirectory) -> Any:
             norm(layer.ffn.layer_norm, f"{name}.feed_forward_norm")
             linear(layer.ffn.linear_0, f"{name}.feed_forward.up")
             linear(layer.ffn.linear_1, f"{name}.feed_forward.down")
-    spec.decoder.projection.weight = weights["embedding.weight"]
+    spec.decoder.projection.weight = weights.get("output_projection.weight", weights["embedding.weight"])
+    if config.output_bias:
+        spec.decoder.projection.bias = weights["output_bias"]
 
     vocabulary = directory.tokenizer().vocabulary()
     spec.register_source_vocabulary(vocabulary)
@@ -144,12 +163,27 @@ def _spec(directory: ModelDirectory) -> Any:
     return spec
 
 
-def sinusoidal_positions(first: int, length: int, d_model: int) -> Any:
+#: our activations -> CTranslate2's
+_ACTIVATIONS = {"relu": "RELU", "gelu": "GELU", "silu": "SWISH"}
+
+
+def computes(config: ModelConfig) -> bool:
+    """Whether CTranslate2 computes what a model of this config does."""
+    return (
+        config.activation in _ACTIVATIONS
+        and config.positions != "rotary"
+        and config.kv_heads == config.n_heads
+        and config.final_norm == (config.norm == "pre")
+        and not config.src_vocab_size
+    )
+
+
+def sinusoidal_positions(first: int, length: int, d_model: int, steps: int = 0) -> Any:
     """`model.transformer.sinusoidal_positions` in numpy, float32 (the tests hold one against the other)."""
     import numpy as np
 
     half = d_model // 2
-    frequency = np.exp(np.arange(half, dtype=np.float32) * np.float32(-np.log(10000.0) / (half - 1)))
+    frequency = np.exp(np.arange(half, dtype=np.float32) * np.float32(-np.log(10000.0) / (steps or half - 1)))
     angle = np.arange(first, first + length, dtype=np.float32)[:, None] * frequency
     return np.concatenate([np.sin(angle), np.cos(angle)], axis=1).astype(np.float32)
 

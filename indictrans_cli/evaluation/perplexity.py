@@ -11,7 +11,7 @@ import torch
 from ..corpus.shards import TokenPairsBuilder
 from ..errors import DataError
 from ..model.load import load_transformer
-from ..model.loss import chunked_cross_entropy
+from ..model.loss import Objective, chunked_loss
 from ..model_directory import ModelDirectory
 from ..text import normalize
 from ..training.batches import Batches
@@ -39,12 +39,12 @@ def perplexity(directory: ModelDirectory, pairs: Sequence[tuple[str, str]], devi
     if not len(token_pairs):
         raise DataError("there is nothing to score: no pair is short enough for the model")
     model = load_transformer(directory, device)
-    batches = Batches(token_pairs, [1.0], 4096, pad_id=tokenizer.pad_id, bos_id=tokenizer.bos_id, seed=0)
+    batches = Batches(token_pairs, [1.0], 4096, pad_id=model.config.pad_id, bos_id=model.config.bos_id, seed=0)
     nll = 0.0
     with torch.inference_mode():
         for batch in batches.in_order():
             labels = batch.labels.to(device)
-            real = labels != tokenizer.pad_id
-            hidden = model(batch.src.to(device), batch.tgt.to(device))[real]
-            nll += float(chunked_cross_entropy(hidden, model.embedding.weight, labels[real], 0.0)[1])
+            real = labels != model.config.pad_id
+            output = model.output(model(batch.src.to(device), batch.tgt.to(device))[real])
+            nll += float(chunked_loss(Objective(), output, labels[real])[1])
     return Perplexity(nll / len(token_pairs.tgt_tokens), len(token_pairs.tgt_tokens))

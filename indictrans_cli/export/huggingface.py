@@ -1,4 +1,4 @@
-"""To a folder that transformers loads with no code of ours: the weights are M2M100's under other names.
+"""To a folder that transformers loads with no code of ours: the weights are M2M100's (or Marian's …) under other names.
 
 The tokenizer becomes a `tokenizer.json`: SentencePiece's unigram pieces and scores, in the `tokenizers` library's terms.
 """
@@ -11,89 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import missing_package
+from ..interchange.layouts import config_to, weights_to
 from ..model_directory import ModelDirectory, write_safetensors
 from ..tokenizer import Tokenizer
 
 DEFAULT_STORAGE = "float32"
 STORAGE = ("float32",)
 
-#: our name of a part of a layer -> M2M100's
-_PARTS = {
-    "attention_norm": "self_attn_layer_norm",
-    "attention.out": "self_attn.out_proj",
-    "cross_attention_norm": "encoder_attn_layer_norm",
-    "cross_attention.q": "encoder_attn.q_proj",
-    "cross_attention.out": "encoder_attn.out_proj",
-    "feed_forward_norm": "final_layer_norm",
-    "feed_forward.up": "fc1",
-    "feed_forward.down": "fc2",
-}
-#: our fused projections -> the projections M2M100 keeps apart, in the order of our rows
-_FUSED = {
-    "attention.qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    "cross_attention.kv": ("encoder_attn.k_proj", "encoder_attn.v_proj"),
-}
-
-
-def m2m100_weights(directory: ModelDirectory) -> dict[str, Any]:
-    """The weights under the names of `M2M100ForConditionalGeneration`, as float32 arrays."""
-    import numpy as np
-
-    renamed: dict[str, Any] = {}
-    for name, array in directory.weights().items():
-        if name == "embedding.weight":
-            renamed["model.shared.weight"] = array
-            continue
-        side, _, rest = name.partition("_")
-        if rest.startswith("norm"):
-            renamed[f"model.{side}.layer_norm{rest.removeprefix('norm')}"] = array
-            continue
-        _, number, part = rest.split(".", 2)
-        part, _, kind = part.rpartition(".")
-        prefix = f"model.{side}.layers.{number}"
-        if part in _FUSED:
-            for target, block in zip(_FUSED[part], np.split(array, len(_FUSED[part])), strict=True):
-                renamed[f"{prefix}.{target}.{kind}"] = block
-        else:
-            renamed[f"{prefix}.{_PARTS[part]}.{kind}"] = array
-    return renamed
-
-
-def m2m100_config(directory: ModelDirectory) -> dict[str, Any]:
-    """The fields of `M2M100Config` that say what our ModelConfig says."""
-    config = directory.config
-    return {
-        "architectures": ["M2M100ForConditionalGeneration"],
-        "model_type": "m2m_100",
-        "is_encoder_decoder": True,
-        "vocab_size": config.vocab_size,
-        "d_model": config.d_model,
-        "activation_function": "relu",
-        "scale_embedding": True,
-        "encoder_layers": config.encoder_layers,
-        "decoder_layers": config.decoder_layers,
-        "encoder_attention_heads": config.n_heads,
-        "decoder_attention_heads": config.n_heads,
-        "encoder_ffn_dim": config.d_ff,
-        "decoder_ffn_dim": config.d_ff,
-        "encoder_layerdrop": 0.0,
-        "decoder_layerdrop": 0.0,
-        "dropout": config.dropout,
-        "attention_dropout": 0.0,
-        "activation_dropout": 0.0,
-        "tie_word_embeddings": True,
-        "max_position_embeddings": config.max_length,
-        "pad_token_id": config.pad_id,
-        "bos_token_id": config.bos_id,
-        "eos_token_id": config.eos_id,
-        "decoder_start_token_id": config.bos_id,
-        "dtype": "float32",
-    }
-
 
 def write(directory: ModelDirectory, out: Path, storage: str) -> None:
     config = directory.config
-    _write_json(out / "config.json", m2m100_config(directory))
+    _write_json(out / "config.json", config_to(config))
     _write_json(
         out / "generation_config.json",
         {
@@ -103,11 +31,12 @@ def write(directory: ModelDirectory, out: Path, storage: str) -> None:
             "bos_token_id": config.bos_id,
             "eos_token_id": config.eos_id,
             "decoder_start_token_id": config.bos_id,
-            "suppress_tokens": [config.pad_id, config.unk_id, config.bos_id],
+            "suppress_tokens": config.unsayable_ids,
         },
     )
     write_safetensors(
-        out / "model.safetensors", {name: ("F32", array) for name, array in m2m100_weights(directory).items()}
+        out / "model.safetensors",
+        {name: ("F32", array) for name, array in weights_to(directory.weights(), config).items()},
     )
     tokenizer = fast_tokenizer(directory.tokenizer(), directory.config.max_length)
     tokenizer.save_pretrained(out)

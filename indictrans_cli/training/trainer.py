@@ -26,7 +26,7 @@ from ..corpus.shards import PreparedData, TokenPairs
 from ..decoding.beam import beam_search
 from ..device import choose_training_dtype, keep_freed_memory
 from ..errors import CtxError, DataError
-from ..model.loss import choose_loss
+from ..model.loss import Objective, choose_loss
 from ..model.transformer import Transformer
 from ..paths import atomic_file, ensure_dir, locked
 from .batches import Batch, Batches, SubwordSampling
@@ -66,10 +66,12 @@ class Trainer:
         report: Report,
         start: Transformer | None = None,
         start_hash: str = "",
+        teacher: Transformer | None = None,
     ) -> None:
         """`start` is a model to go on from, in float32, instead of random weights; it is trained itself.
 
-        `start_hash` is its content hash: a run that started from another is not resumed.
+        `start_hash` is its content hash: a run that started from another is not resumed. `teacher` is a model of the same
+        vocabulary whose probabilities are learnt too (`config.teacher_share`).
         """
         self._data, self._config, self._run, self._device, self._report = data, config, ensure_dir(run), device, report
         if device.type == "cpu":
@@ -79,7 +81,12 @@ class Trainer:
         self._model = (start or Transformer(model_config)).to(device)
         self._weights = MasterWeights(self._model, self._dtype, config.ema_decay)
         self._weights.publish()
-        self._loss = choose_loss(config.loss, config.label_smoothing, device)
+        self._teacher = None if teacher is None else teacher.to(device, self._dtype).eval().requires_grad_(False)
+        objective = Objective(
+            config.label_smoothing, config.teacher_share if teacher else 0.0, config.z_loss, config.r_drop
+        )
+        self._loss = choose_loss(config.loss, objective, device)
+        self._valid_loss = choose_loss(config.loss, Objective(), device)
         self._optimizer = _adamw(self._weights.values, config)
         self._batches = self._make_batches(data.train, data.weights)
         self._valid_batches = self._make_batches(data.valid, data.weights)
@@ -188,13 +195,27 @@ class Trainer:
         return good
 
     def _batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The summed loss and the summed negative log-likelihood of a batch."""
+        """The summed loss and the summed negative log-likelihood of a batch, to learn from."""
+        src, tgt, labels = self._to_device(batch)
+        real = labels != self._model.config.pad_id
+        teacher = None
+        if self._teacher is not None:
+            with torch.no_grad():
+                teacher = self._teacher.output(self._teacher(src, tgt)[real])
+        passes = 2 if self._config.r_drop else 1  # R-Drop: every pair twice, under different dropout
+        real = real.repeat(passes, 1)
+        hidden = self._model(src.repeat(passes, 1), tgt.repeat(passes, 1))[real]
+        if teacher is not None:
+            teacher = teacher._replace(hidden=teacher.hidden.repeat(passes, 1))
+        loss, nll = self._loss(self._model.output(hidden), labels.repeat(passes, 1)[real], teacher)
+        return loss, nll / passes
+
+    def _to_device(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Source, target and labels where the model is."""
         src, tgt, labels = (
             tensor.to(self._device, non_blocking=True) for tensor in (batch.src, batch.tgt, batch.labels)
         )
-        hidden = self._model(src, tgt)
-        real = labels != self._model.config.pad_id
-        return self._loss(hidden[real], self._model.embedding.weight, labels[real])
+        return src, tgt, labels
 
     def _validate(self) -> None:
         """The loss on the held-out pairs, and sample translations, with the averaged weights."""
@@ -202,7 +223,9 @@ class Trainer:
         nll, tokens = 0.0, 0
         with self._weights.averaged(), torch.no_grad():
             for batch in self._valid_batches.in_order():
-                nll += float(self._batch_loss(batch)[1])
+                src, tgt, labels = self._to_device(batch)
+                real = labels != self._model.config.pad_id
+                nll += float(self._valid_loss(self._model.output(self._model(src, tgt)[real]), labels[real])[1])
                 tokens += batch.label_tokens
             self._show_samples()
         self._model.train()
@@ -259,14 +282,15 @@ class Trainer:
         return self._progress.seconds * (1 - done) / done if done > 0 else math.nan
 
     def _make_batches(self, pairs: TokenPairs, weights: list[float]) -> Batches:
-        config, tokenizer = self._config, self._data.tokenizer
-        sampling = SubwordSampling(tokenizer, config.subword_sampling) if config.subword_sampling else None
+        config, model = self._config, self._model.config
+        alpha = config.subword_sampling
+        sampling = SubwordSampling(self._data.tokenizer, alpha) if alpha else None
         return Batches(
             pairs,
             weights,
             config.batch_tokens,
-            pad_id=tokenizer.pad_id,
-            bos_id=tokenizer.bos_id,
+            pad_id=model.pad_id,
+            bos_id=model.bos_id,
             seed=config.seed,
             sampling=sampling,
         )
@@ -335,10 +359,8 @@ class Trainer:
         self._report.say(f"resumed at step {self._progress.step:,}")
 
     def _averaged_weights(self) -> Weights:
-        return {
-            name: value.detach().float().cpu().numpy().astype(np.float32)
-            for name, value in self._weights.average.items()
-        }
+        values = dict(self._model.named_buffers()) | self._weights.average  # buffers: what is not trained
+        return {name: value.detach().float().cpu().numpy().astype(np.float32) for name, value in values.items()}
 
     @contextmanager
     def _catch_signals(self) -> Iterator[None]:

@@ -1,0 +1,1 @@
+"""Other families' weights and ours: the same Transformer under other names."""
