@@ -32,8 +32,8 @@ VOCAB = 50
 def random_model(**shape: Any) -> Transformer:
     """A small model with random weights, its biases and norms too."""
     torch.manual_seed(3)
-    sizes = {"d_model": 32, "n_heads": 4, "d_ff": 48, "encoder_layers": 3, "decoder_layers": 2, **shape}
-    model = Transformer(ModelConfig(VOCAB, **sizes))
+    sizes = {"d_model": 32, "n_heads": 4, "d_ff": 48, "encoder_layers": 3, "decoder_layers": 2}
+    model = Transformer(ModelConfig(**{"vocab_size": VOCAB, **sizes, **shape}))
     with torch.no_grad():
         for tensor in [*model.parameters(), *model.buffers()]:
             tensor.add_(torch.randn_like(tensor) * 0.1)

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
 from indictrans_cli import Translator
 from indictrans_cli.config import SearchConfig
@@ -22,6 +24,9 @@ from indictrans_cli.engines.base import Translation
 from indictrans_cli.engines.choose import find_model, load_engine
 from indictrans_cli.engines.ctranslate2 import derived_copy
 from indictrans_cli.errors import ModelError, OptionError
+from indictrans_cli.model.load import transformer_weights
+from indictrans_cli.model_directory import save_model
+from indictrans_cli.tokenizer import Tokenizer
 from indictrans_cli.translator import babbles, is_translatable
 from tests.conftest import ROOT, SENTENCES
 
@@ -197,30 +202,42 @@ def test_threads_may_share_a_translator(translator: Translator) -> None:
         assert list(pool.map(lambda text: shared.translate([text])[0], ENGLISH * 8)) == expected * 8
 
 
-def test_both_engines_agree_on_a_model_with_float32_weights(toy_model: Path) -> None:
-    """Random weights: what is compared is the arithmetic, not the Hindi."""
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {}, {"norm": "post", "final_norm": False, "positions": "marian", "activation": "silu", "output_bias": True},
+        {"norm": "post", "final_norm": False, "positions": "learned", "activation": "gelu", "embedding_norm": True},
+        {"positions": "learned", "embedding_norm": True, "scale_embedding": False, "tied_output": False},
+    ],
+)  # fmt: skip
+def test_ctranslate2_finds_token_for_token_what_we_find(shape: dict[str, Any], toy_model: Path, tmp_path: Path) -> None:
+    """Random weights in float32: what is compared is the arithmetic, not the Hindi."""
     import ctranslate2
 
     from indictrans_cli.engines.ctranslate2 import convert
-    from indictrans_cli.tokenizer import Tokenizer
+    from tests.test_model import random_model
 
-    directory = find_model(str(toy_model))
-    convert(directory, toy_model.parent / "ct2", "float32")
-    engine = ctranslate2.Translator(str(toy_model.parent / "ct2"))
-    tokenizer = Tokenizer.load(directory.tokenizer_path)
+    tokenizer = Tokenizer.load(toy_model / "tokenizer.model")
+    model = random_model(vocab_size=tokenizer.vocab_size, d_model=64, n_heads=4, **shape)
+    weights = transformer_weights(model)
+    directory = save_model(tmp_path / "m", model.config, weights, tokenizer.model, "", src_lang="en", tgt_lang="hi")
+    convert(directory, tmp_path / "ct2", "float32")
+    engine = ctranslate2.Translator(str(tmp_path / "ct2"))
     ours = load_engine(directory, "torch", "cpu").translate(ENGLISH, SearchConfig(beam_size=1, max_length=20))
-    results = engine.translate_batch(
-        tokenizer.pieces(ENGLISH),
-        beam_size=1,
-        max_decoding_length=20,
-        min_decoding_length=0,
-        return_scores=True,
-        disable_unk=True,
+    pieces = tokenizer.pieces(ENGLISH)
+    theirs = engine.translate_batch(
+        pieces, beam_size=1, max_decoding_length=20, min_decoding_length=0, disable_unk=True, return_scores=True
     )
-    for translation, result in zip(ours, results, strict=True):
-        assert tokenizer.decode_pieces(result.hypotheses) == [translation.text]
-        # CTranslate2 takes <unk> out before it normalises, we after
-        assert result.scores[0] == pytest.approx(translation.score, abs=1e-2)
+    assert [tokenizer.decode_pieces(result.hypotheses)[0] for result in theirs] == [each.text for each in ours]
+    for sentence, each in zip(pieces, theirs, strict=True):  # their translations, scored by both
+        said = each.hypotheses[0]
+        scored = engine.score_batch([sentence], [said])[0].log_probs  # </s> included
+        ids = [tokenizer.vocabulary().index(piece) for piece in said]
+        src = torch.tensor([[*(tokenizer.vocabulary().index(piece) for piece in sentence), model.config.eos_id]])
+        with torch.inference_mode():
+            log_p = model.logits(model(src, torch.tensor([[model.config.bos_id, *ids]])))[0].log_softmax(-1)
+        expected = log_p[range(len(ids) + 1), [*ids, model.config.eos_id]].tolist()
+        assert scored == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_derived_copy_is_made_once_and_follows_the_content(toy_model: Path, tmp_path: Path, own_cache: Path) -> None:
