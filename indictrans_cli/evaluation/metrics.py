@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: BLEU's tokenizers that a user can choose; the last two fetch a SentencePiece model when they are first used
 TOKENIZERS = ("13a", "intl", "char", "none", "flores101", "flores200")
 NEED_MODEL = ("flores101", "flores200")
+#: in the order in which they are shown
+METRICS = ("bleu", "chrf++", "chrf", "ter", "spbleu", "comet")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class Score:
     name: str
     value: float
     signature: str
+
+
+def decimals(name: str) -> int:
+    """How many are shown of a metric: COMET's scores lie between 0 and 1, the others' between 0 and 100."""
+    return 4 if name == "COMET" else 2
 
 
 class Metric:
@@ -62,8 +69,10 @@ class Metric:
         return Score(self.name, float(result.score), str(self._metric.get_signature()))
 
 
-def make_metrics(references: Sequence[str], *, tokenize: str = "13a", spbleu: bool = False) -> list[Metric]:
-    """BLEU (of `tokenize`), chrF2++, chrF2 and TER against these references, and spBLEU where it is wanted.
+def make_metrics(
+    references: Sequence[str], names: Sequence[str] = ("bleu", "chrf++", "chrf", "ter"), *, tokenize: str = "13a"
+) -> list[Metric]:
+    """The metrics of these names (of METRICS, COMET excepted) against these references; BLEU's tokenizer is `tokenize`.
 
     OptionError for a tokenizer that is not there, NetworkError where its model cannot be fetched.
     """
@@ -78,16 +87,29 @@ def make_metrics(references: Sequence[str], *, tokenize: str = "13a", spbleu: bo
     except ImportError as error:
         raise missing_package("sacrebleu", "scoring translations") from error
     wanted = [list(references)]
-    metrics = [
-        Metric("BLEU", _fetching(tokenize, lambda: BLEU(tokenize=tokenize, references=wanted)), bleu_from_sums),
-        Metric("chrF2++", CHRF(word_order=2, references=wanted), chrf_from_sums),
-        Metric("chrF2", CHRF(references=wanted), chrf_from_sums),
-        Metric("TER", TER(references=wanted), ter_from_sums),
-    ]
-    if spbleu:
-        sp = _fetching("flores200", lambda: BLEU(tokenize="flores200", references=wanted))
-        metrics.append(Metric("spBLEU", sp, bleu_from_sums))
-    return metrics
+
+    def bleu(tokenize: str) -> Any:
+        return _fetching(tokenize, lambda: BLEU(tokenize=tokenize, references=wanted))
+
+    make: dict[str, Callable[[], Metric]] = {
+        "bleu": lambda: Metric("BLEU", bleu(tokenize), bleu_from_sums),
+        "chrf++": lambda: Metric("chrF2++", CHRF(word_order=2, references=wanted), chrf_from_sums),
+        "chrf": lambda: Metric("chrF2", CHRF(references=wanted), chrf_from_sums),
+        "ter": lambda: Metric("TER", TER(references=wanted), ter_from_sums),
+        "spbleu": lambda: Metric("spBLEU", bleu("flores200"), bleu_from_sums),
+    }
+    return [make[name]() for name in METRICS if name in names and name in make]
+
+
+def parse_names(text: str) -> list[str]:
+    """`bleu,chrf++` as names of METRICS; OptionError for another."""
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in METRICS:
+            raise OptionError(f"--metrics: there is no '{name}'; use {', '.join(METRICS)}")
+    if not names:
+        raise OptionError(f"--metrics names none; use some of {', '.join(METRICS)}")
+    return names
 
 
 def tokenizer_model_is_here(tokenize: str = "flores200") -> bool:
