@@ -14,8 +14,14 @@ from pathlib import Path
 
 import pytest
 
+from indictrans_cli.corpus import testsets
+from indictrans_cli.evaluation.evaluate import evaluate
+from indictrans_cli.evaluation.metrics import make_metrics
+from indictrans_cli.evaluation.report import terminal
 from indictrans_cli.evaluation.report.differences import word_marks
 from indictrans_cli.evaluation.report.svg import nice_ticks
+from indictrans_cli.evaluation.report.tables import tables
+from indictrans_cli.evaluation.systems import read_systems, short_names, split_name
 from tests.conftest import SENTENCES
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -149,6 +155,28 @@ def test_words_are_marked_where_they_are_in_the_reference(
     assert word_marks(hypothesis, reference) == marks
 
 
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["out/flores.google.hi", "out/flores.nllb.hi"], ["google", "nllb"]),
+        (["flores.hi"], ["flores.hi"]),
+        (["a/out.hi", "b/out.hi"], ["a/out.hi", "b/out.hi"]),
+        (["one.txt", "two.hi"], ["one.txt", "two.hi"]),
+        (["x.hi", "x.y.hi"], ["x.hi", "x.y.hi"]),
+    ],
+)
+def test_files_are_called_by_what_tells_them_apart(paths: list[str], names: list[str]) -> None:
+    assert short_names(paths) == names
+
+
+def test_a_name_may_stand_before_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a=b.hi").write_text("")
+    assert split_name("google=out/g.hi") == ("google", "out/g.hi")
+    assert split_name("out/g.hi") == ("", "out/g.hi")
+    assert split_name(str(tmp_path / "a=b.hi")) == ("", str(tmp_path / "a=b.hi"))
+    assert split_name("out/x=y.hi") == ("", "out/x=y.hi")
+
+
 @pytest.mark.parametrize(("low", "high"), [(0, 1), (36.2, 38.9), (-5, 5), (12, 12), (0, 0), (1e-4, 2e-4), (3, 97)])
 def test_axes_have_a_few_round_numbers_around_the_values(low: float, high: float) -> None:
     ticks = nice_ticks(low, high)
@@ -180,6 +208,22 @@ def test_systems_stand_side_by_side_under_their_short_names(files: Path, ctx: Ru
     text = ctx("eval", *options).stdout
     for expected in ("2 systems on", "two − one", "p bootstrap", "seed 12345", "length ratio", "length: 1–9 words", "left out: COMET"):  # noqa: E501 # fmt: skip
         assert expected in text, expected
+
+
+def test_a_terminal_sees_the_same_figures_as_tables_of_rich(
+    files: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    systems = read_systems([str(files / "flores.one.hi"), f"[red]two={files / 'flores.two.hi'}"])
+    test = testsets.read_files(files / "src", files / "ref")
+    evaluation = evaluate(test, systems, make_metrics(test.references), samples=200, seed=1, left_out=["[bold]X: not"])
+    terminal.show(evaluation)
+    shown = capsys.readouterr().out
+    for table in tables(evaluation):
+        assert table.title in shown
+        for row in table.rows:
+            assert all(cell in shown for cell in row)
+    assert "left out: [bold]X: not" in shown
 
 
 def test_each_score_is_the_one_sacrebleu_gives_that_system_alone(files: Path, ctx: Run) -> None:

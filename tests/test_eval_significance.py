@@ -150,7 +150,7 @@ def test_many_samples_are_ten_times_as_fast_as_sacrebleu(systems: dict[str, list
     _, theirs = PairedTest(list(both.items()), {"BLEU": BLEU()}, [many], "bs", n_samples=2000)()
     PairedTest(list(both.items()), {"BLEU": BLEU()}, [many], "ar", n_samples=2000)()
     ended = time.perf_counter()
-    assert 3 * (middle - started) < ended - middle  # ten times on an idle machine; other work may run beside the tests
+    assert 10 * (middle - started) < ended - middle
     assert not isinstance(theirs["BLEU"][1], str)
     assert ours.comparisons[0].bootstrap_p == pytest.approx(theirs["BLEU"][1].p_value, abs=3 / 2001)
 

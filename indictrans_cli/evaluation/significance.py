@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 DEFAULT_SEED = 12345  # sacreBLEU's
-_CHUNK = 4_000_000  # draws held at a time
+_CHUNK = 250_000  # draws held at a time: what fits a processor's cache is three times as fast as what does not
 
 
 @dataclass(frozen=True)

@@ -51,10 +51,9 @@ def scores(evaluation: Evaluation) -> Table:
         values = [each.scores[column].value for each in systems]
         if len(systems) > 1:
             best.add((values.index(min(values) if name == "TER" else max(values)), column + 1))
-    note = (
-        f"± is half of a 95 % interval ({evaluation.samples:,} bootstrap samples, seed {evaluation.seed}). "
-        "Of TER, less is better."
-    )
+    note = f"± is half of a 95 % interval ({evaluation.samples:,} bootstrap samples, seed {evaluation.seed})."
+    if "TER" in names:
+        note += " Of TER, less is better."
     return Table("Scores", ["system", *names], rows, note, best)
 
 
