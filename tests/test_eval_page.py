@@ -284,6 +284,20 @@ def test_what_cannot_be_scored_is_one_clear_sentence(
     assert done.stderr.startswith("ctx: ")
 
 
+def test_several_test_sets_stand_one_after_the_other(files: Path, toy_model: Path, ctx: Run) -> None:
+    for name, rows in (("a.tsv", SENTENCES[:6]), ("b.tsv", SENTENCES[4:])):
+        (files / name).write_text("".join(f"{src}\t{tgt}\n" for src, tgt in rows), encoding="utf-8")
+    options = ["--test", files / "a.tsv", "--test", files / "b.tsv", "--model", f"toy={toy_model}", "--samples", "100"]
+    done = ctx("eval", *options, "--report", files / "report.html", "--json")
+    assert done.returncode == 0, done.stderr
+    both = json.loads(done.stdout)["tests"]
+    assert [(each["test"], each["sentences"], each["system"]) for each in both] == [("a", 6, "toy"), ("b", 6, "toy")]
+    assert both[0]["parameters"] > 0 and both[0]["bytes"] > 0 and both[0]["first_sentence_seconds"] > 0
+    assert 0 <= both[0]["token_accuracy"] <= 1
+    text = (files / "report.html").read_text(encoding="utf-8")
+    assert 'id="sentences-0"' in text and 'id="sentences-1"' in text
+
+
 def test_spbleu_is_said_plainly_where_its_tokenizer_cannot_be_fetched(files: Path, ctx: Run, tmp_path: Path) -> None:
     done = ctx("eval", "--ref", files / "ref", "--hyp", files / "flores.one.hi", "--metrics", "spbleu", SACREBLEU=str(tmp_path / "empty"), https_proxy="http://127.0.0.1:9")  # noqa: E501 # fmt: skip
     assert (done.returncode, done.stderr.count("\n")) == (8, 1)

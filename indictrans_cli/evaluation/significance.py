@@ -8,6 +8,7 @@ sample draws each sentence, times the sentences' statistics.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -123,46 +124,41 @@ def significance(
 ) -> Significance:
     """Intervals of every system and both tests of every pair, under every metric.
 
-    `statistics` are (sentences, statistics) by (metric, system).
+    `statistics` are (sentences, statistics) by (metric, system). Each metric draws the same sentences again: that costs less
+    than holding the sums of all of them.
     """
     check_samples(samples, seed)
-    keys = [(metric.name, system) for metric in metrics for system in systems]
-    ends = np.cumsum([statistics[key].shape[1] for key in keys])
-    columns = {key: slice(end - statistics[key].shape[1], end) for key, end in zip(keys, ends, strict=True)}
-    together = np.concatenate([statistics[key] for key in keys], axis=1)
-    resampled = bootstrap_sums(together, samples, seed)
-    shuffled = randomised_sums(together, samples, seed) if len(systems) > 1 else None
-    total = together.sum(axis=0)
     intervals: dict[tuple[str, str], Interval] = {}
-    comparisons = []
+    comparisons: list[Comparison] = []
     for metric in metrics:
-        scores = {system: metric.from_sums(resampled[:, columns[metric.name, system]]) for system in systems}
-        intervals |= {(metric.name, system): interval_of(scores[system]) for system in systems}
-        if shuffled is None:
+        rows = [statistics[metric.name, system] for system in systems]
+        together = np.concatenate(rows, axis=1)
+        scores = [metric.from_sums(part) for part in _split(bootstrap_sums(together, samples, seed), systems)]
+        intervals |= {(metric.name, system): interval_of(each) for system, each in zip(systems, scores, strict=True)}
+        if len(systems) == 1:
             continue
-        for index, first in enumerate(systems):
-            for second in systems[index + 1 :]:
-                one, other = columns[metric.name, first], columns[metric.name, second]
-                differences = scores[second] - scores[first]
-                whole = metric.from_sums(np.stack([total[one], total[other]]))
-                real = float(whole[1] - whole[0])
-                mixed = shuffled[:, one] - shuffled[:, other]
-                swapped = metric.from_sums(total[other] + mixed) - metric.from_sums(total[one] - mixed)
-                same = np.array_equal(statistics[metric.name, first], statistics[metric.name, second])
-                comparisons.append(
-                    Comparison(
-                        metric.name,
-                        first,
-                        second,
-                        real,
-                        interval_of(differences),
-                        1.0 if same else _p_value(np.abs(differences) - np.abs(differences).mean(), abs(real)),
-                        1.0 if same else _p_value(np.abs(swapped), abs(real)),
-                    )
-                )
+        totals = [each.sum(axis=0) for each in rows]
+        halves = _split(randomised_sums(together, samples, seed), systems)
+        for one, other in itertools.combinations(range(len(systems)), 2):
+            differences = scores[other] - scores[one]
+            real = float(metric.from_sums(totals[other]) - metric.from_sums(totals[one]))
+            moved = halves[one] - halves[other]  # what the two exchange
+            shuffled = metric.from_sums(totals[other] + moved) - metric.from_sums(totals[one] - moved)
+            apart = np.abs(differences)
+            ps = _p_value(apart - apart.mean(), abs(real)), _p_value(np.abs(shuffled), abs(real))
+            if np.array_equal(rows[one], rows[other]):
+                ps = 1.0, 1.0  # where sacreBLEU's counting says nearly 0
+            comparisons.append(
+                Comparison(metric.name, systems[one], systems[other], real, interval_of(differences), *ps)
+            )
     return Significance(intervals, comparisons)
 
 
+def _split(sums: Floats, systems: Sequence[str]) -> list[Floats]:
+    """(samples, systems * statistics) as (samples, statistics) of each system."""
+    return np.split(sums, len(systems), axis=1)
+
+
 def _p_value(under_the_null: Floats, observed: float) -> float:
-    """The share of samples as far apart as what was observed. As sacreBLEU; but systems that are alike have p = 1, not 0."""
+    """The share of samples that are further apart than what was observed, as sacreBLEU counts it."""
     return (int((under_the_null > observed).sum()) + 1) / (len(under_the_null) + 1)
