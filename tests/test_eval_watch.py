@@ -122,5 +122,5 @@ def test_history_shows_how_a_model_moved(toy_model: Path, toy_data: Path, own_ca
     shown = ctx("eval", "--history", "--model", "mine").stdout
     assert f"({second - first:+.2f})" in shown
     assert ctx("eval", "--history", "--model", "other").returncode == 3
-    (own_cache / "evaluations.jsonl").open("a").write('{"torn')
+    (own_cache / "evaluations.jsonl").open("a").write('{"schema": 1}\n[]\n{"torn')
     assert len(json.loads(ctx("eval", "--history", "--json").stdout)["history"]) == 2

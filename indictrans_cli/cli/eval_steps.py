@@ -84,7 +84,8 @@ def run_system(
             directory,
             lambda: Translator(value or None, device=device, beam_size=beam_size).translate,
             test,
-            device,
+            device=device,
+            beam_size=beam_size,
         )
     try:
         import torch  # noqa: F401

@@ -90,7 +90,8 @@ def _score_snapshot(run: Path, directory: Any, done: Any, test: TestSet, setting
             directory,
             lambda: Translator(str(directory.path), device=settings.device, beam_size=settings.beam_size).translate,
             test,
-            settings.device,
+            device=settings.device,
+            beam_size=settings.beam_size,
         )
         pairs = list(zip(test.sources or [], test.references, strict=True))
         system = replace(system, perplexity=perplexity(directory, pairs, choose_device(settings.device)))

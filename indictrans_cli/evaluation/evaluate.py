@@ -30,6 +30,7 @@ class Speed:
     sentences_per_second: float
     first_sentence: float  # seconds, from opening the model to the first translation
     device: str
+    beam_size: int
 
 
 @dataclass(frozen=True)

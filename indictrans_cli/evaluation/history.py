@@ -15,6 +15,7 @@ from ..paths import cache_dir, ensure_dir, reason
 from .evaluate import Evaluation, SystemResult
 
 SCHEMA = 1
+_NEEDED = {"time", "model", "content_hash", "run", "step", "test", "checksum", "scores", "perplexity", "beam_size"}
 
 
 def history_file() -> Path:
@@ -38,12 +39,13 @@ def entry(
         "checksum": evaluation.test.checksum,
         "sentences": len(evaluation.test.references),
         "scores": {
-            score.name: [round(score.value, 3), round(interval.low, 3), round(interval.high, 3)]
+            score.name: [round(number, 6) for number in (score.value, interval.low, interval.high)]
             for score, interval in zip(result.scores, result.intervals, strict=True)
         },
         "signatures": {score.name: score.signature for score in result.scores},
         "perplexity": round(perplexity.value, 4) if perplexity else None,
         "sentences_per_second": round(result.system.speed.sentences_per_second, 1) if result.system.speed else None,
+        "beam_size": result.system.speed.beam_size if result.system.speed else None,
         "ctx_version": __version__,
     }
 
@@ -67,7 +69,7 @@ def read_history(models: Collection[str] = (), tests: Collection[str] = ()) -> l
     for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
         with contextlib.suppress(ValueError):
             each = json.loads(line)
-            if isinstance(each, dict) and each.get("schema") == SCHEMA:
+            if isinstance(each, dict) and each.get("schema") == SCHEMA and set(each) >= _NEEDED:
                 found.append(each)
     return [
         each

@@ -49,7 +49,13 @@ def read_systems(options: Sequence[str]) -> list[System]:
 
 
 def run_model(
-    name: str, directory: ModelDirectory, open_translator: Callable[[], Translate], test: TestSet, device: str
+    name: str,
+    directory: ModelDirectory,
+    open_translator: Callable[[], Translate],
+    test: TestSet,
+    *,
+    device: str,
+    beam_size: int,
 ) -> System:
     """Translate a test set with a model and time it.
 
@@ -65,7 +71,7 @@ def run_model(
     opened = time.perf_counter()
     hypotheses = translate(test.sources)
     seconds = time.perf_counter() - opened
-    speed = Speed(len(test.sources) / max(seconds, 1e-9), opened - started, device)
+    speed = Speed(len(test.sources) / max(seconds, 1e-9), opened - started, device, beam_size)
     return System(name, hypotheses, str(directory.path), speed, size_of(directory))
 
 

@@ -91,7 +91,7 @@ def _system(each: SystemResult, evaluation: Evaluation) -> dict[str, Any]:
     if system.speed:
         result["sentences_per_second"] = round(system.speed.sentences_per_second, 1)
         result["first_sentence_seconds"] = round(system.speed.first_sentence, 3)
-        result["device"] = system.speed.device
+        result |= {"device": system.speed.device, "beam_size": system.speed.beam_size}
     if system.size:
         result |= {"parameters": system.size.parameters, "bytes": system.size.size, "storage": system.size.storage}
     if system.perplexity:

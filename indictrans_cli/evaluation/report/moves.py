@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ..metrics import decimals
 from .html import table_html, wrap
 from .svg import Point, line_plot
 from .tables import Table
@@ -54,12 +55,13 @@ def _table(title: str, rows: History) -> Table:
     cells: list[list[str]] = []
     before: dict[str, float] = {}
     for row in rows:
-        line = [row["time"].replace("T", " ")[:16], f"{row['step']:,}" if row["step"] is not None else "–", row["content_hash"][:8]]  # noqa: E501 # fmt: skip
+        when, step = row["time"].replace("T", " ")[:16], row["step"]
+        line = [when, "–" if step is None else f"{step:,}", row["content_hash"][:8], str(row["beam_size"] or "–")]
         for name in names:
             value = row["scores"].get(name, [None])[0]
-            moved = f" ({value - before[name]:+.2f})" if value is not None and name in before else ""
-            line.append("–" if value is None else f"{value:.2f}{moved}")
+            moved = f" ({value - before[name]:+.{decimals(name)}f})" if value is not None and name in before else ""
+            line.append("–" if value is None else f"{value:.{decimals(name)}f}{moved}")
             if value is not None:
                 before[name] = value
         cells.append([*line, "–" if row["perplexity"] is None else f"{row['perplexity']:.2f}"])
-    return Table(title, ["when", "step", "model", *names, "perplexity"], cells)
+    return Table(title, ["when", "step", "model", "beam", *names, "perplexity"], cells)
