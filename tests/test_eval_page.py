@@ -253,6 +253,7 @@ def test_each_score_is_the_one_sacrebleu_gives_that_system_alone(files: Path, ct
         (["--hyp", "ref", "--hyp", "x=ref", "--ref", "ref"], 6, "are the same translations, line by line"),
         (["--hyp", "x=flores.one.hi", "--hyp", "x=ref", "--ref", "ref"], 6, "two systems are named 'x'"),
         (["--hyp", "blank", "--ref", "ref"], 6, "holds no translation"),
+        (["--hyp", "/dev/null", "--ref", "ref"], 6, "'/dev/null' is empty; it should hold 10 translations"),
         (["--hyp", "latin", "--ref", "ref"], 3, "is not UTF-8 near line 1"),
         (["--hyp", "ref"], 2, "--hyp needs what it is the translation of"),
         (["--hyp", "ref", "--ref", "ref", "--output", "o"], 2, "--output takes"),

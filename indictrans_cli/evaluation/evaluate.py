@@ -89,6 +89,10 @@ class Evaluation:
 def check_systems(test: TestSet, systems: Sequence[System]) -> None:
     """DataError for systems that do not fit the test set, have the same name, or are the same file's lines twice."""
     for system in systems:
+        if not system.hypotheses:
+            raise DataError(
+                f"'{system.origin}' is empty; it should hold {len(test.references)} translations, a line each"
+            )
         if len(system.hypotheses) != len(test.references):
             place = first_without_partner(system.origin, system.hypotheses, test.origin, test.references)
             raise DataError(

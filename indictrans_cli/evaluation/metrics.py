@@ -193,5 +193,5 @@ def _fetching(tokenize: str, make: Callable[[], Any]) -> Any:
         raise NetworkError(
             f"the model of sacreBLEU's tokenizer '{tokenize}' is not here and cannot be fetched from "
             f"{SPM_MODELS[tokenize]['url']} ({getattr(error, 'reason', None) or error}); fetch it where there is a network "
-            f"with: sacrebleu --tokenize {tokenize}, or use --tokenize 13a"
+            f"with: sacrebleu --tokenize {tokenize}, or do without spbleu in --metrics and with --tokenize 13a"
         ) from error
