@@ -39,3 +39,10 @@ def devanagari_share(text: str) -> float:
     devanagari = sum("\u0900" <= char <= "\u097f" for char in text)
     others = sum(char.isalpha() for char in text if not "\u0900" <= char <= "\u097f")
     return devanagari / (devanagari + others) if devanagari else 0.0
+
+
+def repeats(text: str) -> bool:
+    """Whether a text says the same four words three times, or the same one to twelve characters six times on end."""
+    words = text.split()
+    fours = [tuple(words[start : start + 4]) for start in range(len(words) - 3)]
+    return any(fours.count(four) >= 3 for four in set(fours)) or re.search(r"(.{1,12}?)\1{5}", text) is not None

@@ -15,7 +15,7 @@ from .config import SearchConfig
 from .documents.segment import Segment, split_line
 from .engines.base import Translation
 from .engines.choose import find_model, load_engine
-from .text import devanagari_share, normalize
+from .text import devanagari_share, normalize, repeats
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,7 @@ def babbles(source: str, translation: str) -> bool:
     """Whether a translation is far too long for its source, or says the same four words three times."""
     if len(translation) > 3 * len(source) + 20:
         return True
-    words = translation.split()
-    fours = [tuple(words[start : start + 4]) for start in range(len(words) - 3)]
-    return any(fours.count(four) >= 3 for four in set(fours)) or re.search(r"(.{1,12}?)\1{5}", translation) is not None
+    return repeats(translation)
 
 
 def _split_spaces(text: str) -> tuple[str, str, str]:

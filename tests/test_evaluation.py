@@ -37,7 +37,7 @@ def test_scores_are_those_of_sacrebleus_own_command(files: tuple[Path, Path, Pat
     _, ref, hyp = files
     command = [sys.executable, "-m", "sacrebleu", str(ref), "-i", str(hyp), "-m", "bleu", "chrf", "--chrf-word-order", "2", "-w", "2"]  # noqa: E501 # fmt: skip
     theirs = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    ours = json.loads(ctx("eval", "--hyp", hyp, "--ref", ref, "--json").stdout)["scores"]
+    ours = json.loads(ctx("eval", "--hyp", hyp, "--ref", ref, "--json").stdout)["scores"][:2]
     assert [(score["name"], score["value"]) for score in ours] == [(score["name"], score["score"]) for score in theirs]
     assert [score["signature"] for score in ours] == [score["signature"] for score in theirs]
 
@@ -70,7 +70,7 @@ def test_a_model_is_scored_on_a_test_set_and_its_translations_kept(
     assert done.returncode == 0, done.stderr
     for expected in ("10 sentences", "BLEU", "chrF2++", "perplexity", "version:"):
         assert expected in done.stdout
-    again = ctx("eval", "--hyp", tmp_path / "out", "--ref", ref).stdout.splitlines()[1:]
+    again = ctx("eval", "--hyp", tmp_path / "out", "--ref", ref).stdout.splitlines()[1:3]
     assert again == done.stdout.splitlines()[1:3]
 
 

@@ -37,10 +37,11 @@ def prepare(
         int, option("--vocab-size", help="Pieces of the vocabulary to train; 0: by the text's size, up to 8,000.")
     ] = 0,
     exclude: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Option(
             "--exclude",
-            help="A test set, a sentence a line: pairs that overlap with it are dropped. May be repeated.",
+            help="A test set, a sentence a line, or its name as in `ctx eval --test`: pairs that overlap are dropped. "
+            "May be repeated.",
             show_default=False,
         ),
     ] = None,
@@ -56,6 +57,7 @@ def prepare(
     from ..corpus.prepare import PrepareConfig
     from ..corpus.prepare import prepare as run
     from ..corpus.sources import parse_sources
+    from ..corpus.testsets import excluded_files
     from ..tokenizer import Tokenizer
 
     wanted = parse_sources(sources or source or ["bundled"], src_lang, tgt_lang)
@@ -67,7 +69,7 @@ def prepare(
             folder,
             config,
             tokenizer=Tokenizer.load(tokenizer) if tokenizer else None,
-            exclude=exclude or [],
+            exclude=excluded_files(exclude or []),
             progress=update,
         )
     note(summary(info))

@@ -146,9 +146,25 @@ def _read_aligned(src_path: Path, tgt_path: Path) -> Iterator[Pair]:
 
 
 def _read_hub(repository: str, config: str | None, src_lang: str, tgt_lang: str) -> Iterator[Pair]:
-    """A Hub data set, streamed. HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured by the library."""
     if not repository:
         raise InputError("hub: needs the name of a data set behind it, as in hub:owner/name")
+    rows = hub_rows(repository, config)
+    first = next(rows, None)
+    if first is None:
+        raise DataError(f"the data set '{repository}' is empty")
+    read = _column_reader(first, repository, src_lang, tgt_lang)
+    yield read(first)
+    for row in rows:
+        yield read(row)
+
+
+def hub_rows(
+    repository: str, config: str | None, split: str = "train", revision: str | None = None
+) -> Iterator[dict[str, Any]]:
+    """The rows of a Hub data set, streamed. HF_ENDPOINT, HF_HOME, HF_TOKEN and HF_HUB_OFFLINE are honoured by the library.
+
+    NetworkError for whatever the library raises.
+    """
     if Path(repository).exists():  # the library would read it instead of the Hub, without a word
         raise InputError(f"a folder '{repository}' here hides the data set of that name; go to another folder")
     os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
@@ -159,22 +175,30 @@ def _read_hub(repository: str, config: str | None, src_lang: str, tgt_lang: str)
         raise missing_package("datasets", f"reading '{repository}' from the Hugging Face Hub") from error
     try:
         if not datasets.config.HF_HUB_OFFLINE:  # one question first: load_dataset asks a dead server for half a minute
-            huggingface_hub.HfApi().dataset_info(repository, timeout=30)
-        rows = iter(datasets.load_dataset(repository, config, split="train", streaming=True))
-        first = next(rows, None)
-        if first is None:
-            raise DataError(f"the data set '{repository}' is empty")
-        read = _column_reader(first, repository, src_lang, tgt_lang)
-        yield read(first)
-        for row in rows:
-            yield read(row)
-    except DataError:
-        raise
+            huggingface_hub.HfApi().dataset_info(repository, revision=revision, timeout=30)
+        yield from datasets.load_dataset(repository, config, split=split, revision=revision, streaming=True)
     except Exception as error:  # the library raises a wide family; to a user they are one thing
-        raise NetworkError(
-            f"cannot read '{repository}' from the Hugging Face Hub: {_hub_reason(error)}; "
-            f"check the name, the connection, and HF_TOKEN if it is gated"
-        ) from error
+        raise hub_error(repository, error) from error
+
+
+def hub_revision(repository: str, revision: str | None = None) -> str:
+    """The commit that a branch of a Hub data set stands at (the main one if not given). NetworkError as `hub_rows`."""
+    try:
+        import huggingface_hub
+    except ImportError as error:
+        raise missing_package("huggingface_hub", f"reading '{repository}' from the Hugging Face Hub") from error
+    try:
+        return str(huggingface_hub.HfApi().dataset_info(repository, revision=revision, timeout=30).sha)
+    except Exception as error:
+        raise hub_error(repository, error) from error
+
+
+def hub_error(repository: str, error: Exception) -> NetworkError:
+    """What a user is told of anything that goes wrong with the Hub."""
+    return NetworkError(
+        f"cannot read '{repository}' from the Hugging Face Hub: {_hub_reason(error)}; "
+        f"check the name, the connection, and HF_TOKEN if it is gated"
+    )
 
 
 def _hub_reason(error: Exception) -> str:
