@@ -62,7 +62,7 @@ class Alignment:
         at = min(max(self.proportional(place), low), high)
         if any(src == place for src, _ in self._fixed):
             best = at
-        elif place < len(self.source) and not self.source[place].isspace():
+        elif self._begins_word(place):
             best = min(
                 (start for start, _ in self.words if low <= start <= high), key=lambda s: abs(s - at), default=at
             )
@@ -117,6 +117,13 @@ class Alignment:
             inside.pop()
             span = (inside[0][0], inside[-1][1])
         return span
+
+    def _begins_word(self, place: int) -> bool:
+        """Whether what stands at a place of the source belongs to what follows it, not to what is before it."""
+        before, after = self.source[place - 1 : place], self.source[place : place + 1]
+        if before.isalnum() or after.isalnum():
+            return not before.isalnum()
+        return bool(before.isspace() and after.strip())
 
     def _is_fixed(self, place: int) -> bool:
         return any(src == place for src, _ in self._fixed)

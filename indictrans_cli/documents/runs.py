@@ -61,18 +61,29 @@ def _groups(runs: Sequence[Run]) -> list[list[int]]:
 
 
 def _cuts(pieces: Sequence[str], phrases: dict[int, str], alignment: Alignment) -> list[int]:
-    """Where each piece ends in the translation: found phrases first, longest first, in order; the others between them."""
+    """Where each piece ends in the translation: phrases that were found, in order; the others between them."""
     starts = [0]
     for piece in pieces:
         starts.append(starts[-1] + len(piece))
     whole = (0, len(alignment.target))
+    spans = {
+        number: (
+            starts[number] + len(pieces[number]) - len(pieces[number].lstrip()),
+            starts[number] + len(pieces[number].rstrip()),
+        )
+        for number in phrases
+    }
+
+    def shift(number: int) -> int:
+        """How far a phrase would move out of proportion: what moves least is placed first, as runs keep their order."""
+        place = alignment.locate(*spans[number], phrases[number], whole, [])
+        return abs(place[0] - alignment.proportional(spans[number][0])) if place else whole[1] + 1
+
     found: dict[int, Interval] = {}
-    for number in sorted(phrases, key=lambda each: -len(pieces[each])):
+    for number in sorted(phrases, key=shift):
         low = max((end for other, (_, end) in found.items() if other < number), default=0)
         high = min((start for other, (start, _) in found.items() if other > number), default=whole[1])
-        piece = pieces[number]
-        start = starts[number] + len(piece) - len(piece.lstrip())
-        end = starts[number] + len(piece.rstrip())
+        piece, (start, end) = pieces[number], spans[number]
         place = alignment.locate(start, end, phrases[number], (low, high), [])
         if place is None:
             place = alignment.proportional_interval(start, end, (low, high), [])

@@ -22,6 +22,7 @@ _TIMING = re.compile(r"[ \t]*(?:\d+:)?\d+:\d+[,.]\d+[ \t]*-->[ \t]*(?:\d+:)?\d+:
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z]+)?[^<>]*>|\{[^{}]*\}")
 _ASS_TAG = re.compile(r"\{[^{}]*\}|\\N|\\n|\\h")
+_SWITCH = re.compile(r"\{\\([bius])([01])\}")  # bold, italic, underline, strike-out: on and off
 _SPEAKER = re.compile(r"\s*[-–—]\s?(?=\S)")
 
 
@@ -186,8 +187,11 @@ def _dialogue(text: str, start: int, end: int) -> Iterator[Work]:
     for match in _ASS_TAG.finditer(raw):
         if match.start() > at:
             tokens.append(Text(raw[at : match.start()], raw[at : match.start()]))
+        switch = _SWITCH.fullmatch(match[0])
         if match[0] == "\\h":
             tokens.append(Text("\\h", "\u00a0"))
+        elif switch:
+            tokens.append(Mark(match[0], "open" if switch[2] == "1" else "close", name=switch[1]))
         else:
             tokens.append(Mark(match[0], "gap" if match[0][0] == "\\" else "void"))
         at = match.end()

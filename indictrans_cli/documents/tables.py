@@ -13,6 +13,10 @@ from .base import Edit, Job, Work, apply_edits, carry_out, plain_work
 from .json import json_strings
 from .text import TEXTS_AT_ONCE, read_lines
 
+MAX_ROW = 1 << 20  # characters of a row that spans lines
+
+_QUOTED = re.compile(r'"(?:[^"]|"")*"(?!")')
+_OPEN = re.compile(r'"(?:[^"]|"")*\Z')
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -68,60 +72,57 @@ def _translate_cells(rows: list[Row], numbers: Sequence[int], job: Job, delimite
     works = (plain_work(place, place, _value(row[0][number]), str) for place, (row, number) in enumerate(cells))
     for place, _, new in carry_out(works, job.translate):
         (fields, _, _), number = cells[place]
-        fields[number] = _field(new, fields[number].startswith('"') and len(fields[number]) > 1, delimiter)
+        fields[number] = _field(new, bool(_QUOTED.fullmatch(fields[number])), delimiter)
     return rows
 
 
 def _value(raw: str) -> str:
-    return raw[1:-1].replace('""', '"') if len(raw) > 1 and raw[0] == raw[-1] == '"' else raw
+    return raw[1:-1].replace('""', '"') if _QUOTED.fullmatch(raw) else raw
 
 
 def _field(text: str, was_quoted: bool, delimiter: str) -> str:
-    if was_quoted or re.search(rf'["\r\n{re.escape(delimiter)}]', text):
+    if was_quoted or (delimiter != "\t" and re.search(rf'^"|[\r\n{re.escape(delimiter)}]', text)):
         return '"' + text.replace('"', '""') + '"'
-    return text
+    return re.sub(r"[\t\r\n]+", " ", text) if delimiter == "\t" else text
 
 
 def _rows(source: IO[bytes], name: str, delimiter: str, spans_lines: bool) -> Iterator[Row]:
-    mark = re.escape(delimiter)
-    field = re.compile(rf'("(?:[^"]|"")*"(?={mark}|\Z)|[^{mark}]*)({mark}|\Z)')
-    open_quote = re.compile(rf'(?:^|{mark})"(?:[^"]|"")*\Z')
-    held, begun = "", 0
+    """The rows of a table. With `spans_lines` a quoted field may hold line breaks, otherwise a row is a line."""
+    held: list[str] = []
+    begun = size = 0
     for number, (text, end) in enumerate(read_lines(source, name), 1):
-        record = held + text
-        begun = begun or number
-        if spans_lines and '"' in text + held and _is_open(record, field, open_quote):
-            held = record + end
-            continue
-        held, begun = "", 0
-        fields, delimiters = [], []
-        for match in field.finditer(record):
-            fields.append(match[1])
-            if not match[2]:
-                break
-            delimiters.append(match[2])
-        yield fields, delimiters, end
+        begun = begun if held else number
+        size = size + len(text) if held else len(text)
+        row = _split("".join([*held, text]), delimiter, spans_lines) if '"' in text or not held else None
+        if row is not None:
+            held = []
+            yield *row, end
+        elif size > MAX_ROW:
+            break
+        else:
+            held.append(text + end)
     if held:
         raise InputError(
             f"{name}, line {begun}: a quoted field begins here and never ends; close it, or use --format tsv"
         )
 
 
-def _is_open(record: str, field: re.Pattern[str], open_quote: re.Pattern[str]) -> bool:
-    """Whether the last field of a record is quoted and not ended."""
-    at = 0
-    while at <= len(record):
-        match = field.match(record, at)
-        if match is None:
-            return False
-        if record[at : at + 1] == '"' and not match[1].endswith('"'):
-            return bool(open_quote.match(record, at))
-        if record[at : at + 1] == '"' and match[1] == '"':
-            return True
-        if not match[2]:
-            return False
-        at = match.end()
-    return False
+def _split(record: str, delimiter: str, spans_lines: bool) -> tuple[list[str], list[str]] | None:
+    """The fields of a record and what stands between them; None where its last field is quoted and goes on."""
+    fields, at = [], 0
+    while True:
+        found = _QUOTED.match(record, at)
+        if found and record[found.end() : found.end() + 1] in ("", delimiter):
+            end = found.end()
+        elif spans_lines and _OPEN.match(record, at):
+            return None
+        else:
+            end = record.find(delimiter, at)
+            end = len(record) if end < 0 else end
+        fields.append(record[at:end])
+        if end >= len(record):
+            return fields, [delimiter] * (len(fields) - 1)
+        at = end + 1
 
 
 def check_columns(job: Job, names: Iterable[str]) -> tuple[str, ...]:
