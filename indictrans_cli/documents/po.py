@@ -27,7 +27,6 @@ class _Entry:
 
     fields: dict[str, str] = field(default_factory=dict)
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
-    is_fuzzy: bool = False
 
     @property
     def forms(self) -> list[str]:
@@ -55,14 +54,13 @@ def translate_po(source: IO[bytes], output: IO[bytes], job: Job) -> None:
 
 
 def _entries(text: str, name: str) -> Iterator[_Entry]:
-    entry, key, is_fuzzy, at = _Entry(), "", False, 0
+    entry, key, at = _Entry(), "", 0
     for number, line in enumerate(text.splitlines(keepends=True), 1):
         match = _LINE.match(line.rstrip("\n"))
         if not line.strip() or line.lstrip().startswith("#"):
             if "msgid" in entry.fields and entry.forms:
                 yield entry
-                entry, key, is_fuzzy = _Entry(), "", False
-            is_fuzzy = is_fuzzy or (line.lstrip().startswith("#,") and "fuzzy" in line)
+                entry, key = _Entry(), ""
         elif match is None:
             raise InputError(
                 f"{name}, line {number}: this is no line of a PO file; `msgfmt --check` shows what is wrong"
@@ -72,8 +70,6 @@ def _entries(text: str, name: str) -> Iterator[_Entry]:
             if new and (new in entry.fields or (new in ("msgctxt", "msgid") and entry.forms)):
                 yield entry
                 entry = _Entry()
-            if new == "msgid" or new == "msgctxt":
-                entry.is_fuzzy, is_fuzzy = entry.is_fuzzy or is_fuzzy, False
             key = new or key
             if not key:
                 raise InputError(f"{name}, line {number}: a string that belongs to no msgid or msgstr; mend the file")
@@ -98,7 +94,7 @@ def _quote(text: str) -> str:
 
 
 def _message(entry: _Entry) -> Work:
-    if entry.is_fuzzy or any(entry.fields[form] for form in entry.forms):
+    if any(entry.fields[form] for form in entry.forms):
         return []
     sources = [entry.fields["msgid"], entry.fields.get("msgid_plural", entry.fields["msgid"])]
     translations = yield sources
