@@ -17,7 +17,7 @@ from indictrans_cli.cli.files import Documents, find_tasks, translate_many
 from indictrans_cli.documents.formats import FORMATS, by_name, find_format
 from indictrans_cli.errors import CtxError, InputError, OptionError
 from tests.conftest import ROOT
-from tests.documents import shout
+from tests.documents import changed, shout
 from tests.test_architecture import RUN, loaded_after
 from tests.test_documents_office import FILES, odt_file, word_file
 
@@ -171,6 +171,15 @@ def test_the_command_translates_a_document_and_a_pipe(ctx: Run, tmp_path: Path) 
     assert done.stdout.startswith("# ") and "\u0936" in done.stdout and done.stdout.endswith("\n```\ncode\n```\n")
 
 
+def test_packages_go_through_pipes(ctx: Run, tmp_path: Path) -> None:
+    command = f'cat a.docx | "{sys.executable}" -m indictrans_cli translate --format docx | cat > b.docx'
+    (tmp_path / "a.docx").write_bytes(word_file())
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.stderr == ""
+    assert changed((tmp_path / "a.docx").read_bytes(), (tmp_path / "b.docx").read_bytes()) == ["word/document.xml", "word/header1.xml"]
+
+
 def test_the_command_translates_folders(ctx: Run, tmp_path: Path) -> None:
     tree(tmp_path / "in", {"a.md": "# Good morning\n", "b/c.csv": "id,t\n1,Good morning\n"})
     done = ctx("translate", "-i", tmp_path / "in", "--output-dir", tmp_path / "out", "--column", "t")
@@ -189,6 +198,7 @@ HOSTILE: dict[str, tuple[list[str], int, str]] = {
     "JSON of a page": (["-i", str(ROOT / "README.md"), "--json"], 2, "--json is for text, and"),
     "no format": (["-i", str(ROOT / "README.md"), "--format", "word"], 2, "--format word: there is no such format"),
     "another kind": (["-i", str(ROOT / "README.md"), "-o", "x.docx"], 2, "becomes markdown, and 'x.docx' is named as docx; name it .md"),
+    "a column of a page": (["-i", str(ROOT / "README.md"), "--column", "a"], 2, "--column is for tables and JSON, and"),
     "text and files": (["Hello", "-i", "a.md", "--output-dir", "x"], 2, "quote a glob, so that ctx sees it whole"),
 }  # fmt: skip
 

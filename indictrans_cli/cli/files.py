@@ -47,7 +47,8 @@ class Documents:
         """Write what `source` becomes; `name` is for messages."""
         src_lang, tgt_lang = self.translator.languages
         job = Job(name, self.translator.translate, src_lang, tgt_lang, self.columns)
-        kind.translate(seekable(source), write, job)
+        with seekable(source) as document:
+            kind.translate(document, write, job)
 
     def translate_file(self, path: Path, output: Path) -> None:
         """One document to a file. InputError, OutputError and OptionError as they say."""

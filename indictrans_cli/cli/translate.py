@@ -113,6 +113,8 @@ def translate(
                 source = stack.enter_context(open_input(input[0]))
             kind = documents.format_of(input[0] if input else None, source)
             check_output(name, kind, output)
+            if column and not kind.has_columns:
+                raise OptionError(f"--column is for tables and JSON, and {name} is {kind.name}; leave it out")
         write = stack.enter_context(open_output(output)) if output else sys.stdout.buffer
         if kind is not None and kind.name != "text":
             if as_json:

@@ -87,8 +87,8 @@ class Alignment:
         near = self.proportional(start)
         exact = [
             (found.start(), found.end())
-            for found in re.finditer(re.escape(phrase), self.target[:high])
-            if found.start() >= low and self._fits(start, end, *found.span())
+            for found in re.compile(re.escape(phrase)).finditer(self.target, low, high)
+            if self._fits(start, end, *found.span())
         ]
         free = [each for each in exact if _is_free(each, taken)]
         if free:
@@ -156,10 +156,11 @@ class Alignment:
             for first in range(len(words) - count + 1 if count else 0):
                 span = (words[first][0], words[first + count - 1][1])
                 matcher.set_seq1(self.target[span[0] : span[1]])
-                if not _is_free(span, taken) or matcher.real_quick_ratio() < _LIKENESS or matcher.ratio() < _LIKENESS:
+                if not _is_free(span, taken) or matcher.real_quick_ratio() < _LIKENESS:
                     continue
-                candidate = (matcher.ratio(), -abs(span[0] - near), span)
-                best = max(best, candidate) if best else candidate
+                ratio = matcher.ratio() if matcher.quick_ratio() >= _LIKENESS else 0.0
+                if ratio >= _LIKENESS:
+                    best = max(best or (0.0, 0.0, (0, 0)), (ratio, -abs(span[0] - near), span))
         return best[2] if best else None
 
 

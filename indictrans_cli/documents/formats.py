@@ -5,9 +5,12 @@ A format's module is loaded when a file of that format is met.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import io
 import re
+import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import IO
@@ -28,6 +31,7 @@ class Format:
     function: str = ""
     is_binary: bool = False  # nothing for a terminal
     writes: str = ""  # the format of what comes out, where it is another
+    has_columns: bool = False  # whether --column says what of it is translated
 
     def translate(self, source: IO[bytes], output: IO[bytes], job: Job) -> None:
         """Write to `output` what `source`, which can be sought in, becomes. Errors as the format's function says."""
@@ -50,11 +54,11 @@ FORMATS = {
         Format("xlsx", (".xlsx", ".xlsm", ".xltx"), "ooxml", is_binary=True),
         Format("odf", (".odt", ".ods", ".odp", ".ott", ".ots", ".otp"), "odf", is_binary=True),
         Format("epub", (".epub",), "epub", is_binary=True),
-        Format("csv", (".csv",), "tables"),
-        Format("tsv", (".tsv", ".tab"), "tables"),
-        Format("jsonl", (".jsonl", ".ndjson"), "tables"),
-        Format("parquet", (".parquet",), "tables", is_binary=True),
-        Format("json", (".json", ".arb"), "json"),
+        Format("csv", (".csv",), "tables", has_columns=True),
+        Format("tsv", (".tsv", ".tab"), "tables", has_columns=True),
+        Format("jsonl", (".jsonl", ".ndjson"), "tables", has_columns=True),
+        Format("parquet", (".parquet",), "tables", is_binary=True, has_columns=True),
+        Format("json", (".json", ".arb"), "json", has_columns=True),
         Format("yaml", (".yaml", ".yml"), "yaml"),
         Format("properties", (".properties",), "strings"),
         Format("android", (), "strings"),
@@ -150,6 +154,13 @@ def _xml(path: PurePath, head: bytes) -> Format:
     return FORMATS[_BY_ROOT[root]]
 
 
-def seekable(source: IO[bytes]) -> IO[bytes]:
-    """`source`, or its content in memory, where it is a pipe."""
-    return source if source.seekable() else io.BytesIO(source.read())
+@contextlib.contextmanager
+def seekable(source: IO[bytes]) -> Iterator[IO[bytes]]:
+    """`source`, or a file that holds what comes out of it, where it is a pipe."""
+    if source.seekable():
+        yield source
+        return
+    with tempfile.TemporaryFile() as held:
+        shutil.copyfileobj(source, held)
+        held.seek(0)
+        yield held

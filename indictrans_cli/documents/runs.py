@@ -74,9 +74,11 @@ def _cuts(pieces: Sequence[str], phrases: dict[int, str], alignment: Alignment) 
         for number in phrases
     }
 
+    alone = {number: alignment.locate(*spans[number], phrase, whole, []) for number, phrase in phrases.items()}
+
     def shift(number: int) -> int:
         """How far a phrase would move out of proportion: what moves least is placed first, as runs keep their order."""
-        place = alignment.locate(*spans[number], phrases[number], whole, [])
+        place = alone[number]
         return abs(place[0] - alignment.proportional(spans[number][0])) if place else whole[1] + 1
 
     found: dict[int, Interval] = {}
@@ -84,7 +86,9 @@ def _cuts(pieces: Sequence[str], phrases: dict[int, str], alignment: Alignment) 
         low = max((end for other, (_, end) in found.items() if other < number), default=0)
         high = min((start for other, (start, _) in found.items() if other > number), default=whole[1])
         piece, (start, end) = pieces[number], spans[number]
-        place = alignment.locate(start, end, phrases[number], (low, high), [])
+        place = alone[number]
+        if place and not low <= place[0] <= place[1] <= high:
+            place = alignment.locate(start, end, phrases[number], (low, high), [])
         if place is None:
             place = alignment.proportional_interval(start, end, (low, high), [])
         if place is not None and place[1] > place[0]:
