@@ -177,7 +177,10 @@ def test_packages_go_through_pipes(ctx: Run, tmp_path: Path) -> None:
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stderr == ""
-    assert changed((tmp_path / "a.docx").read_bytes(), (tmp_path / "b.docx").read_bytes()) == ["word/document.xml", "word/header1.xml"]
+    assert changed((tmp_path / "a.docx").read_bytes(), (tmp_path / "b.docx").read_bytes()) == [
+        "word/document.xml",
+        "word/header1.xml",
+    ]
 
 
 def test_the_command_translates_folders(ctx: Run, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from .base import Edit, Job, Work, apply_edits, carry_out, plain_work
 from .json import json_strings
 from .text import TEXTS_AT_ONCE, read_lines
 
-MAX_ROW = 1 << 20  # characters of a row that spans lines
+MAX_ROW = 1 << 17  # characters of a row that spans lines: as many as Python's csv takes in a field
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"(?!")')
 _OPEN = re.compile(r'"(?:[^"]|"")*\Z')
@@ -93,7 +93,7 @@ def _rows(source: IO[bytes], name: str, delimiter: str, spans_lines: bool) -> It
     for number, (text, end) in enumerate(read_lines(source, name), 1):
         begun = begun if held else number
         size = size + len(text) if held else len(text)
-        row = _split("".join([*held, text]), delimiter, spans_lines) if '"' in text or not held else None
+        row = _split("".join([*held, text]), delimiter, spans_lines) if text.count('"') % 2 or not held else None
         if row is not None:
             held = []
             yield *row, end
