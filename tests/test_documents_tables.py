@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -112,6 +113,14 @@ def test_a_column_that_is_not_there_is_named_with_those_that_are(columns: tuple[
 def test_a_quote_that_never_ends_is_named_by_its_line() -> None:
     with pytest.raises(InputError, match="'it', line 3: a quoted field begins here and never ends"):
         through("csv", 'a,b\n1,2\n3,"four\n5,6\n', shout, "b")
+
+
+def test_a_hostile_table_is_refused_in_no_time() -> None:
+    started = time.monotonic()
+    for line in ('x,"y\n', 'x,"y" z\n', "x\n"):
+        with pytest.raises(InputError, match="line 2: a quoted field begins here"):
+            through("csv", 'a,b\n1,"open\n' + line * 200_000, same, "b")
+    assert time.monotonic() - started < 10
 
 
 def test_json_lines_keep_everything_but_the_member() -> None:

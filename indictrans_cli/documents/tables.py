@@ -14,6 +14,7 @@ from .json import json_strings
 from .text import TEXTS_AT_ONCE, read_lines
 
 MAX_ROW = 1 << 17  # characters of a row that spans lines: as many as Python's csv takes in a field
+MAX_TRIES = 500  # lines that may end it and do not
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"(?!")')
 _OPEN = re.compile(r'"(?:[^"]|"")*\Z')
@@ -89,15 +90,16 @@ def _field(text: str, was_quoted: bool, delimiter: str) -> str:
 def _rows(source: IO[bytes], name: str, delimiter: str, spans_lines: bool) -> Iterator[Row]:
     """The rows of a table. With `spans_lines` a quoted field may hold line breaks, otherwise a row is a line."""
     held: list[str] = []
-    begun = size = 0
+    begun = size = tries = 0
     for number, (text, end) in enumerate(read_lines(source, name), 1):
         begun = begun if held else number
         size = size + len(text) if held else len(text)
+        tries = tries + text.count('"') % 2 if held else 0
         row = _split("".join([*held, text]), delimiter, spans_lines) if text.count('"') % 2 or not held else None
         if row is not None:
             held = []
             yield *row, end
-        elif size > MAX_ROW:
+        elif size > MAX_ROW or tries > MAX_TRIES:
             break
         else:
             held.append(text + end)
