@@ -27,10 +27,40 @@ def translate(
         typer.Argument(help="What to translate, a line each. Without it, standard input is read.", show_default=False),
     ] = None,
     input: Annotated[
-        Path | None, typer.Option("--input", "-i", help="Translate this text file, line by line.", show_default=False)
+        list[Path] | None,
+        typer.Option(
+            "--input",
+            "-i",
+            help="Translate this document; with --output-dir also a folder or a quoted glob, and more than one.",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write here instead of standard output.", show_default=False)
+    ] = None,
+    output_dir: Annotated[
+        Path | None,
+        typer.Option(
+            "--output-dir", help="Write the translations here, named and nested as the inputs are.", show_default=False
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="With --output-dir: also translate files that are done.")
+    ] = False,
+    jobs: Annotated[int, option("--jobs", help="With --output-dir: files at once.")] = 1,
+    format: Annotated[
+        str,
+        option(
+            "--format", help="The format of the input; by its name, or its content, if not given.", show_default=False
+        ),
+    ] = "",
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column",
+            help="A column of CSV, TSV or Parquet, or a member of JSON (a.b), to translate; may be repeated.",
+            show_default=False,
+        ),
     ] = None,
     model: Model = "",
     beam_size: Annotated[int, option("--beam-size", help="Hypotheses kept while searching; 1 is fastest.")] = 4,
@@ -41,9 +71,9 @@ def translate(
         bool, typer.Option("--json", help="A JSON object a line: source, text, score, segments.")
     ] = False,
 ) -> None:
-    """Translate text, a file, or standard input. On a terminal with nothing given, ask for sentences.
+    """Translate text, documents, or standard input. On a terminal with nothing given, ask for sentences.
 
-    As many lines come out as go in; blank lines stay blank.
+    Of text, as many lines come out as go in; blank lines stay blank. Of other documents, what is no language stays.
     """
     from ..errors import OptionError
     from ..paths import open_output
@@ -52,24 +82,47 @@ def translate(
     if threads < 0:
         raise OptionError(f"--threads {threads}: must be 0 (all) or more")
     if text and input:
-        raise OptionError("give either text or --input, not both")
+        hint = "; quote a glob, so that ctx sees it whole" if output_dir else ""
+        raise OptionError(f"give either text or --input, not both{hint}")
     if not threads and text and sum(map(len, text)) < SHORT:
         threads = 1
+    if input or output_dir or format:  # documents; loaded here, so that a sentence need not wait for it
+        from .files import Documents, check_many, check_one, check_output, open_input, translate_many
+
+        if output_dir:
+            check_many(input or [], output, jobs, as_json)
+        else:
+            check_one(input or [])
     translator = Translator(model or None, device=device, engine=engine, beam_size=beam_size, threads=threads)
-    if not text and input is None and sys.stdin.isatty() and sys.stdout.isatty() and output is None:
+    if not text and not input and sys.stdin.isatty() and sys.stdout.isatty() and output is None:
         converse(translator)
         return
     with contextlib.ExitStack() as stack:
+        kind = None
         if text:
             source: IO[bytes] = io.BytesIO("".join(f"{line}\n" for line in text).encode("utf-8", "replace"))
             name = "the text"
-        elif input is not None:
-            source, name = stack.enter_context(_open_input(input)), f"'{input}'"
         else:
-            source, name = sys.stdin.buffer, "standard input"
+            source, name = sys.stdin.buffer, f"'{input[0]}'" if input else "standard input"
+        if input or output_dir or format:
+            documents = Documents(translator, format, tuple(column or ()))
+            if output_dir:
+                translate_many(documents, input or [], output_dir, overwrite, jobs)
+                return
+            if input:
+                source = stack.enter_context(open_input(input[0]))
+            kind = documents.format_of(input[0] if input else None, source)
+            check_output(name, kind, output)
+            if column and not kind.has_columns:
+                raise OptionError(f"--column is for tables and JSON, and {name} is {kind.name}; leave it out")
         write = stack.enter_context(open_output(output)) if output else sys.stdout.buffer
-        for line in _results(source, name, translator, as_json):
-            write.write(line.encode("utf-8", "replace"))
+        if kind is not None and kind.name != "text":
+            if as_json:
+                raise OptionError(f"--json is for text, and {name} is {kind.name}; leave it out, or give --format text")
+            documents.translate(source, write, kind, name)
+        else:
+            for line in _results(source, name, translator, as_json):
+                write.write(line.encode("utf-8", "replace"))
         write.flush()
 
 
@@ -91,19 +144,6 @@ def _results(source: IO[bytes], name: str, translator: Translator, as_json: bool
         ]
 
     yield from translate_text(source, name, to_json if as_json else translator.translate)
-
-
-@contextlib.contextmanager
-def _open_input(path: Path) -> Iterator[IO[bytes]]:
-    from ..errors import InputError
-    from ..paths import reason
-
-    try:
-        handle = path.open("rb")
-    except OSError as error:
-        raise InputError(f"cannot read '{path}': {reason(error)}") from error
-    with handle:
-        yield handle
 
 
 def converse(translator: Translator) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from ..errors import InputError
 
-#: lines that are translated together: enough to fill batches, few enough to be held in memory
-LINES_AT_ONCE = 512
+if TYPE_CHECKING:
+    from .base import Job
+
+#: texts that are handed to the translator together: enough to fill batches, few enough to be held in memory
+TEXTS_AT_ONCE = 512
 
 
 def read_lines(stream: IO[bytes], name: str) -> Iterator[tuple[str, str]]:
@@ -32,10 +35,16 @@ def read_lines(stream: IO[bytes], name: str) -> Iterator[tuple[str, str]]:
 
 
 def translate_text(
-    stream: IO[bytes], name: str, translate: Callable[[list[str]], list[str]], lines_at_once: int = LINES_AT_ONCE
+    stream: IO[bytes], name: str, translate: Callable[[list[str]], list[str]], lines_at_once: int = TEXTS_AT_ONCE
 ) -> Iterator[str]:
     """The translated lines, each with its own line end, in order; `translate` gets up to `lines_at_once` lines."""
     lines = read_lines(stream, name)
     while chunk := list(itertools.islice(lines, lines_at_once)):
         for text, (_, end) in zip(translate([text for text, _ in chunk]), chunk, strict=True):
             yield text + end
+
+
+def translate_lines(source: IO[bytes], output: IO[bytes], job: Job) -> None:
+    """Plain text as a format among the others."""
+    for line in translate_text(source, job.name, job.translate):
+        output.write(line.encode("utf-8", "replace"))
