@@ -186,10 +186,10 @@ class ModelConfig:
 #: the shapes one names instead of spelling out; vocab_size comes with the tokenizer
 PRESETS: dict[str, dict[str, Any]] = {
     #        width, heads, feed-forward, layers                                           about, for
-    "tiny": dict(d_model=128, n_heads=4, d_ff=512, encoder_layers=2, decoder_layers=2),  # 1 M: tests, a first try
+    "tiny": dict(d_model=128, n_heads=4, d_ff=512, encoder_layers=2, decoder_layers=2),  # 2 M: tests, a first try
     "small": dict(d_model=256, n_heads=4, d_ff=1024, encoder_layers=6, decoder_layers=2),  # 9 M: the bundled model
-    "base": dict(d_model=512, n_heads=8, d_ff=2048, encoder_layers=6, decoder_layers=6),  # 60 M: Transformer base
-    "large": dict(d_model=1024, n_heads=16, d_ff=4096, encoder_layers=6, decoder_layers=6),  # 210 M: Transformer big
+    "base": dict(d_model=512, n_heads=8, d_ff=2048, encoder_layers=6, decoder_layers=6),  # 48 M: Transformer base
+    "large": dict(d_model=1024, n_heads=16, d_ff=4096, encoder_layers=6, decoder_layers=6),  # 185 M: Transformer big
 }
 
 
@@ -258,10 +258,9 @@ class Rules:
 
     def __post_init__(self) -> None:
         for name, low, high in (
-            ("max_length", 1, 10**6),
-            ("min_length", 0, 10**6),
+            ("max_length", 1, 10**6), ("min_length", 0, 10**6), ("no_repeat_ngram", 0, 10**6),
             ("repetition_penalty", 0.01, 100.0),
-        ):
+        ):  # fmt: skip
             if not low <= getattr(self, name) <= high:
                 raise OptionError(f"{name} {getattr(self, name)}: must be between {low:g} and {high:g}")
 
@@ -280,6 +279,8 @@ class SearchConfig(Rules):
         super().__post_init__()
         if not 1 <= self.beam_size <= 64:
             raise OptionError(f"--beam-size {self.beam_size}: must be between 1 and 64")
+        if not -100 <= self.length_penalty <= 100:
+            raise OptionError(f"--length-penalty {self.length_penalty}: must be between -100 and 100")
         for name, allowed in (("length_norm", ("average", "gnmt")), ("stop", ("usual", "proven"))):
             if getattr(self, name) not in allowed:
                 raise OptionError(f"{name} '{getattr(self, name)}': must be {' or '.join(allowed)}")

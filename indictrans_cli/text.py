@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 
 _QUOTES = str.maketrans(
     "\u2018\u2019\u201a\u201b\u2032\u00b4\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb", "'''''" + "'" + '"' * 7
@@ -45,4 +46,4 @@ def repeats(text: str) -> bool:
     """Whether a text says the same four words three times, or the same one to twelve characters six times on end."""
     words = text.split()
     fours = [tuple(words[start : start + 4]) for start in range(len(words) - 3)]
-    return any(fours.count(four) >= 3 for four in set(fours)) or re.search(r"(.{1,12}?)\1{5}", text) is not None
+    return max(Counter(fours).values(), default=0) >= 3 or re.search(r"(.{1,12}?)\1{5}", text) is not None

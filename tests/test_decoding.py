@@ -276,6 +276,15 @@ def test_what_is_sampled_depends_on_the_sentence_and_the_seed_alone() -> None:
         assert [each.tokens for each in alone] == [each.tokens for each in together[row]]
     assert len({tuple(each.tokens) for each in together[0]}) > 1
     assert sample(model, src, replace(config, seed=2)) != together
+    fewer = sample(model, src, replace(config, samples=1))
+    assert [each[0].tokens for each in fewer] == [each[0].tokens for each in together]
+
+
+def test_no_sentences_are_no_translations() -> None:
+    nothing = torch.empty((0, 4), dtype=torch.long)
+    assert (
+        beam_search(random_model(), nothing, SearchConfig()) == sample(random_model(), nothing, SamplingConfig()) == []
+    )
 
 
 def test_sampling_the_likeliest_token_only_is_greedy_search() -> None:
@@ -294,6 +303,9 @@ def test_the_translation_most_like_the_others_is_chosen() -> None:
     # by hand: with a utility that counts equal words of three, the first scores (3 + 2 + 3 + 0) / 4
     words: Any = lambda text, other: len(set(text.split()) & set(other.split()))  # noqa: E731
     assert minimum_bayes_risk(texts, words) == (0, 2.0)
+    assert minimum_bayes_risk(["", "", "a"])[0] == 0
+    with pytest.raises(ValueError, match="no translation"):
+        minimum_bayes_risk([])
     assert expected > 50
 
 
@@ -320,6 +332,7 @@ def test_attention_is_that_of_transformers() -> None:
     [
         ("beam-size", {"beam_size": -3}), ("max_length", {"max_length": 0}), ("stop", {"stop": "never"}),
         ("length_norm", {"length_norm": "none"}), ("coverage_penalty", {"coverage_penalty": -1.0}),
+        ("no_repeat_ngram", {"no_repeat_ngram": -1}), ("length-penalty", {"length_penalty": math.nan}),
     ],
 )  # fmt: skip
 def test_a_search_that_cannot_be_is_refused(option: str, values: dict[str, Any]) -> None:

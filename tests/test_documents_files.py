@@ -249,3 +249,47 @@ def test_a_sentence_loads_nothing_of_documents() -> None:
         [sys.executable, "-c", f"import sys\n{code}print(*sorted(names))"], capture_output=True, text=True
     )
     assert done.stdout.splitlines()[-1] == "indictrans_cli.documents.segment indictrans_cli.documents.text"
+
+
+def test_many_comments_are_looked_at_at_once() -> None:
+    assert find_format(Path("page"), io.BytesIO(b"<!---->" * 60)).name == "text"
+    assert find_format(Path("page"), io.BytesIO(b"<!---->" * 60 + b"<html>")).name == "html"
+
+
+def test_a_glob_does_not_take_its_own_output(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one\n", "utf-8")
+    for _ in range(2):
+        assert [task.source.name for task in find_tasks([tmp_path / "**" / "*.txt"], tmp_path / "hi", False)] == [
+            "a.txt"
+        ]
+        translate_many(shouting(), [tmp_path / "**" / "*.txt"], tmp_path / "hi", True, 1)
+    assert not (tmp_path / "hi" / "hi").exists()
+
+
+def test_an_unforeseen_failure_names_its_file_and_others_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / name).write_text(f"{name}\n", "utf-8")
+
+    def fail(texts: list[str]) -> list[str]:
+        if texts[0] == "a.txt":
+            raise ValueError("odd")
+        return shout(texts)
+
+    monkeypatch.setattr(Shouter, "translate", lambda self, texts: fail(texts))
+    with pytest.raises(InputError):
+        translate_many(shouting(), [tmp_path / "*.txt"], tmp_path / "hi", False, 1)
+    assert "a.txt': odd" in capsys.readouterr().err
+    assert (tmp_path / "hi" / "b.txt").read_text("utf-8") == "B.TXT\n"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_damaged_archives_are_told_of(method: int) -> None:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", method) as package:
+        package.writestr("mimetype", bytes(range(256)) * 40)
+    raw = bytearray(held.getvalue())
+    raw[38:90] = b"\xff" * 52
+    with pytest.raises(InputError):
+        find_format(Path("noext"), io.BytesIO(raw))

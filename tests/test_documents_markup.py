@@ -190,3 +190,25 @@ def test_a_translation_that_would_be_markdown_is_escaped() -> None:
 
 def test_windows_line_ends_stay() -> None:
     assert through("markdown", "# A b\r\n\r\nc d\r\ne f\r\n") == b"# A B\r\n\r\nC D\r\nE F\r\n"
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        ('<ul><li translate="no">Two<li>Three</ul>', '<ul><li translate="no">Two<li>THREE</ul>'),
+        ("<ul><li translate=no>Two <b>x</ul><p>four", "<ul><li translate=no>Two <b>x</ul><p>FOUR"),
+        (
+            "<ul><li translate=no>a<ul><li>x<li>y</ul>z<li>b</ul>",
+            "<ul><li translate=no>a<ul><li>x<li>y</ul>z<li>B</ul>",
+        ),
+        ("<p>Hold <span translate=no>Brand<p>Next", "<p>HOLD <span translate=no>Brand<p>NEXT"),
+        ("<table><tr><td translate=no>a<td>b<tr><td>c", "<table><tr><td translate=no>a<td>B<tr><td>C"),
+        ("<div translate=no>a</p>b</div>c", "<div translate=no>a</p>b</div>C"),
+    ],
+)
+def test_what_is_kept_ends_where_html_says_it_does(raw: str, expected: str) -> None:
+    assert through("html", raw, shout).decode() == expected
+
+
+def test_a_lone_carriage_return_ends_a_line_of_markdown() -> None:
+    assert through("markdown", "Hello one\rTwo three\r\rFour five\r", shout) == b"HELLO ONE\rTWO THREE\r\rFOUR FIVE\r"

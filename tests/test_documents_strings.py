@@ -262,3 +262,33 @@ def test_xml_reads_nothing_from_outside_and_expands_nothing(name: str) -> None:
     raw = f'<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/passwd">{inside}]><{root}><string name="a">&e11;&x;</string></{root}>'
     assert through(name, raw, same) == raw.encode()
     assert b"root:" not in through(name, raw, shout)
+
+
+def test_a_continued_line_that_begins_like_a_comment_is_text() -> None:
+    new = through("properties", "# c \\\nkey=Hello \\\n  # world\n! x\nb=c\n", shout)
+    assert new == b"# c \\\nkey=HELLO # WORLD\n! x\nb=C\n"
+
+
+def test_android_keeps_escaped_markup_and_quoted_spaces() -> None:
+    raw = '<resources><string name="a"><![CDATA[a &lt;b&gt; &amp; <i>c</i>]]></string><string name="b">" two  words "</string></resources>'
+    new = through("android", raw, shout).decode()
+    assert "<![CDATA[A &lt;B&gt; &amp; <i>C</i>]]>" in new
+    assert '>" TWO  WORDS "<' in new
+
+
+@pytest.mark.parametrize("mark_", ['mtype="protected"', 'translate="no"'])
+def test_protected_words_of_xliff_are_kept(mark_: str) -> None:
+    raw = f'<xliff version="1.2"><trans-unit id="1"><source>Buy <mrk {mark_}>Brand</mrk> now</source></trans-unit></xliff>'
+    assert f"<target>BUY <mrk {mark_}>Brand</mrk> NOW</target>" in through("xliff", raw, shout).decode()
+
+
+@pytest.mark.parametrize("codec", ["punycode", "hex", "nothing"])
+def test_only_charsets_are_taken_for_encodings(codec: str) -> None:
+    with pytest.raises(InputError, match="not known"):
+        through("android", f'<?xml version="1.0" encoding="{codec}"?><resources/>', shout)
+
+
+def test_xml_of_too_many_tags_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("indictrans_cli.documents.xml.MAX_TOKENS", 10)
+    with pytest.raises(InputError, match="more than 10 tags"):
+        through("android", f"<resources>{'<x/>' * 20}</resources>", shout)

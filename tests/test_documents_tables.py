@@ -253,3 +253,22 @@ def test_pdf_becomes_paragraphs() -> None:
 def test_json_of_a_row_is_still_json() -> None:
     new = through("jsonl", '{"t": "a \\"b\\""}\n', mark, "t")
     assert json.loads(new) == {"t": 'यह a "b" है'}
+
+
+def test_half_a_surrogate_pair_and_long_integers_come_through() -> None:
+    raw = '{"a":"ह \\ud800 there","n":' + "1" * 5000 + "}\n"
+    assert through("json", raw, shout).decode() == raw.replace("there", "THERE")
+    assert through("jsonl", raw, shout, "a").decode() == raw.replace("there", "THERE")
+    assert through("yaml", 'a: "hi \\ud800 there"\n', shout) == b'a: "HI \\ud800 THERE"\n'
+
+
+def test_columns_named_twice_or_by_no_number() -> None:
+    twice = lambda texts: [f"{text}+" for text in texts]  # noqa: E731
+    assert through("csv", "a,b\nx,y\n", twice, "b", "b") == b"a,b\nx,y+\n"
+    with pytest.raises(OptionError, match="no column"):
+        through("csv", "a,b\nx,y\n", shout, "²")
+
+
+def test_signs_of_less_and_more_in_a_cue_are_no_tag() -> None:
+    raw = "1\n00:00:01,000 --> 00:00:02,000\nI <3 you and 5 > 4 <i>x</i>\n"
+    assert b"I <3 YOU AND 5 > 4 <i>X</i>" in through("srt", raw, shout)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from sacrebleu.metrics.chrf import CHRF
@@ -42,6 +44,12 @@ def test_numbers_are_found_in_both_scripts_and_groupings(text: str, numbers: lis
 )
 def test_placeholders_are_what_no_translation_may_change(text: str, placeholders: list[str]) -> None:
     assert placeholders_in(text) == placeholders
+
+
+def test_a_long_word_costs_no_quadratic_time() -> None:
+    started = time.perf_counter()
+    assert placeholders_in("a" * 100_000) == []
+    assert time.perf_counter() - started < 5
 
 
 @pytest.mark.parametrize(

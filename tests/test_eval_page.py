@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -153,6 +154,31 @@ def test_words_are_marked_where_they_are_in_the_reference(
     hypothesis: str, reference: str, marks: tuple[str, str]
 ) -> None:
     assert word_marks(hypothesis, reference) == marks
+
+
+def test_a_degenerate_line_is_marked_at_once() -> None:
+    started = time.perf_counter()
+    hypothesis, reference = word_marks("a b " * 2500, "a c b a " + "d a " * 1000)
+    assert time.perf_counter() - started < 5
+    assert len(hypothesis) == 5000
+    assert hypothesis.count("1") == reference.count("1") == 1003
+    assert reference[:4] == "1011"
+
+
+def test_a_file_name_need_not_be_utf8(tmp_path: Path, ctx: Run) -> None:
+    lines = "एक\nदो\n".encode()
+    (tmp_path / "ref.hi").write_bytes(lines)
+    (tmp_path / "h\udcff.hi").write_bytes(lines)
+    for page in (tmp_path / "r.html", tmp_path / "r.md"):
+        done = ctx("eval", "--ref", tmp_path / "ref.hi", "--hyp", tmp_path / "h\udcff.hi", "--report", page)
+        assert done.returncode == 0, done.stderr
+        assert "h\\udcff.hi" in page.read_text(encoding="utf-8")
+
+
+def test_models_of_one_name_are_refused_before_any_translates(tmp_path: Path, ctx: Run) -> None:
+    (tmp_path / "news.tsv").write_text("It is cold.\tठंड है।\n", encoding="utf-8")
+    done = ctx("eval", "--test", tmp_path / "news.tsv", "--model", "none/m1", "--model", "other/none/m1")
+    assert "two systems are named 'm1'" in done.stderr  # neither is there: they were not even opened
 
 
 @pytest.mark.parametrize(

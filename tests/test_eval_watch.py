@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from indictrans_cli.cli import eval_watch
+from indictrans_cli.cli import eval_steps, eval_watch
+from indictrans_cli.evaluation.history import record
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 TRAIN = ["train", "--max-steps", "6", "--preset", "tiny", "--dropout", "0", "--batch-tokens", "400", "--device", "cpu", "--dtype", "float32"]  # noqa: E501 # fmt: skip
@@ -124,3 +125,43 @@ def test_history_shows_how_a_model_moved(toy_model: Path, toy_data: Path, own_ca
     assert ctx("eval", "--history", "--model", "other").returncode == 3
     (own_cache / "evaluations.jsonl").open("a").write('{"schema": 1}\n[]\n{"torn')
     assert len(json.loads(ctx("eval", "--history", "--json").stdout)["history"]) == 2
+
+
+def test_a_line_torn_within_a_character_costs_no_other_line(
+    toy_model: Path, own_cache: Path, tmp_path: Path, ctx: Run
+) -> None:
+    """And what names a model and a test set when they are scored names them in the history."""
+    news = tmp_path / "news.tsv"
+    news.write_text("It is cold.\tठंड है।\nIt is hot.\tगर्मी है।\n", encoding="utf-8")
+    options = ["eval", "--test", news, "--model", f"mine={toy_model}", "--samples", "100", "--metrics", "chrf++"]
+    done = ctx(*options)
+    assert done.returncode == 0, done.stderr
+    path = own_cache / "evaluations.jsonl"
+    whole = json.loads(path.read_text(encoding="utf-8"))
+    with path.open("ab") as handle:
+        handle.write('{"model": "क'.encode()[:-1])
+    record([{**whole, "step": 2, "model": "h\udcff"}])
+    asked = json.loads(ctx("eval", "--history", "--test", news, "--json").stdout)["history"]
+    assert [entry["step"] for entry in asked] == [None, 2]
+    asked = json.loads(ctx("eval", "--history", "--model", f"mine={toy_model}", "--json").stdout)["history"]
+    assert [entry["step"] for entry in asked] == [None]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("in22", "in22:gen"),
+        ("flores200:dev@0123abc", "flores200:dev"),
+        ("some/news.tsv.gz", "news"),
+        ("some/news.en", "news"),
+        ("some/news", "news"),
+    ],
+)
+def test_a_test_set_is_asked_for_by_what_names_it(text: str, name: str) -> None:
+    assert eval_steps.recorded_test(text) == name
+
+
+def test_comet_is_not_dropped_without_a_word(tmp_path: Path, ctx: Run) -> None:
+    done = ctx("eval", "--watch", tmp_path, "--metrics", "chrf++,comet")
+    assert done.returncode == 2
+    assert "--watch does not measure COMET" in done.stderr

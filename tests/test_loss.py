@@ -85,7 +85,9 @@ def test_no_gradient_is_formed_where_none_is_wanted() -> None:
 
 def test_liger_is_not_asked_for_what_its_kernel_does_not_know() -> None:
     with pytest.raises(OptionError, match="neither R-Drop nor a teacher"):
-        choose_loss("liger", Objective(r_drop=5.0), torch.device("cpu"))
+        choose_loss("liger", Objective(r_drop=5.0), torch.device("cuda"))
+    with pytest.raises(OptionError, match="need CUDA"):
+        choose_loss("liger", Objective(), torch.device("cpu"))
 
 
 def test_an_unknown_loss_is_named() -> None:

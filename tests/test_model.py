@@ -57,6 +57,7 @@ AS_THEIRS: dict[str, dict[str, Any]] = {
     "bart": {**FAMILIES["bart"], "activation": "gelu", "scale_embedding": False, "bos_id": 3, "max_length": 64},
     "mbart": {**FAMILIES["mbart"], "activation": "gelu", "bos_id": 3, "max_length": 64},
 }
+UNTIED = {f"{family}, untied": {**switches, "tied_output": False} for family, switches in AS_THEIRS.items()}
 
 
 def theirs_of(model: Transformer) -> Any:
@@ -80,9 +81,9 @@ def theirs_of(model: Transformer) -> Any:
 
 
 @pytest.mark.parametrize("shape", [{}, {"n_heads": 1, "decoder_layers": 4}, {"d_model": 64, "encoder_layers": 1}])
-@pytest.mark.parametrize("family", AS_THEIRS)
+@pytest.mark.parametrize("family", [*AS_THEIRS, *UNTIED])
 def test_logits_equal_those_of_transformers_with_the_same_weights(family: str, shape: dict[str, int]) -> None:
-    model = random_model(**AS_THEIRS[family], **shape)
+    model = random_model(**(AS_THEIRS | UNTIED)[family], **shape)
     theirs = theirs_of(model)
     bos = model.config.bos_id
     src, tgt = sentences(7, 3, 1), torch.tensor([[bos, 9, 8, 7, 6], [bos, 5, 0, 0, 0], [bos, 4, 30, 31, 0]])
@@ -122,6 +123,20 @@ def test_a_checkpoint_of_transformers_is_read_into_our_model(family: str) -> Non
     for name, array in weights_to(read, ours).items():
         first = UNUSED_POSITIONS if "embed_positions" in name else 0  # those rows are never read
         assert np.array_equal(array[first:], checkpoint[name][first:]), name
+
+
+def test_embeddings_that_were_trained_apart_are_not_taken_for_one() -> None:
+    model = random_model(tied_output=False)
+    theirs = weights_to(transformer_weights(model), model.config)
+    theirs["model.encoder.embed_tokens.weight"] = theirs["model.encoder.embed_tokens.weight"] + 1
+    with pytest.raises(ModelError, match=r"'model.encoder.embed_tokens.weight' differs"):
+        weights_from(theirs, model.config)
+
+
+@pytest.mark.parametrize("family", [*AS_THEIRS, *UNTIED])
+def test_a_config_comes_back_from_transformers_as_it_was(family: str) -> None:
+    config = random_model(**(AS_THEIRS | UNTIED)[family]).config
+    assert config_from(config_to(config)) == config
 
 
 def test_a_marian_model_of_two_vocabularies_is_read() -> None:

@@ -481,7 +481,14 @@ def test_a_shape_is_changed_piece_by_piece_and_its_model_translates(
 
 
 @pytest.mark.parametrize(
-    ("change", "says"), [("depth=3", "'depth' is no part"), ("d_ff=many", "no value for d_ff"), ("pad_id=4", "no part")]
+    ("change", "says"),
+    [
+        ("depth=3", "'depth' is no part"),
+        ("d_ff=many", "no value for d_ff"),
+        ("pad_id=4", "no part"),
+        ("dropout=0.3", "no part"),
+        ("src_vocab_size=9", "no part"),
+    ],
 )
 def test_a_change_that_cannot_be_is_named(
     change: str, says: str, toy_data: Path, ctx: Callable[..., subprocess.CompletedProcess[str]]
@@ -489,6 +496,56 @@ def test_a_change_that_cannot_be_is_named(
     done = ctx("train", toy_data, "--max-steps", "2", "--set", change)
     assert done.returncode == 2
     assert says in done.stderr
+
+
+def test_a_run_does_not_go_on_under_another_objective(toy_data: Path, tmp_path: Path) -> None:
+    run(toy_data, tmp_path, replace(STEPS, max_steps=2))
+    for change in ({"label_smoothing": 0.5}, {"r_drop": 5.0}, {"subword_sampling": 0.3}):
+        with pytest.raises(DataError, match=r"has another (objective|subword sampling)"):
+            run(toy_data, tmp_path, replace(STEPS, max_steps=4, **change))
+
+
+def test_learned_positions_reach_to_the_longest_sentence_or_are_refused(toy_data: Path, tmp_path: Path) -> None:
+    data = open_data(toy_data)
+    longest = max(int(max(part.src_lengths.max(), part.tgt_lengths.max())) for part in (data.train, data.valid))
+    learned = replace(shape(data), positions="learned", max_length=longest)
+    trained = Trainer(
+        data, learned, replace(STEPS, max_steps=3, subword_sampling=0.1), tmp_path / "a", CPU, Quiet()
+    ).train()
+    assert trained.finished
+    with pytest.raises(
+        DataError, match=f"the longest sentence has {longest} tokens, and the model learns {longest - 1}"
+    ):
+        Trainer(data, replace(learned, max_length=longest - 1), STEPS, tmp_path / "b", CPU, Quiet())
+
+
+def test_a_run_that_died_before_its_first_snapshot_begins_its_history_anew(toy_data: Path, tmp_path: Path) -> None:
+    dead = {"step": 1, "valid_loss": 9.0}
+    (tmp_path / "metrics.jsonl").write_text(json.dumps(dead) + "\n", encoding="utf-8")
+    result = run(toy_data, tmp_path, replace(STEPS, max_steps=2))
+    assert dead not in result.history
+    assert json.dumps(dead) not in (tmp_path / "metrics.jsonl").read_text(encoding="utf-8")
+
+
+def test_what_is_not_trained_is_kept_in_full_precision(toy_data: Path, tmp_path: Path) -> None:
+    data = open_data(toy_data)
+    start = Transformer(replace(shape(data), output_bias=True))
+    start.output_bias.copy_(torch.randn(data.tokenizer.vocab_size))
+    before = start.output_bias.clone().numpy()
+    config = replace(STEPS, max_steps=1, dtype="bfloat16")
+    result = Trainer(data, start.config, config, tmp_path, CPU, Quiet(), start=start).train()
+    assert np.array_equal(result.weights["output_bias"], before)
+
+
+def test_an_error_while_sentences_are_cut_anew_is_not_lost(toy_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = open_data(toy_data)
+
+    def fail(*_: object) -> list[list[int]]:
+        raise MemoryError
+
+    monkeypatch.setattr(type(data.tokenizer), "resample", fail)
+    with pytest.raises(MemoryError):
+        SubwordSampling(data.tokenizer, 0.2).resample(data.train, np.arange(10), [1, 2])
 
 
 def test_training_never_overwrites_what_is_no_model(

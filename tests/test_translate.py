@@ -29,6 +29,7 @@ from indictrans_cli.model_directory import save_model
 from indictrans_cli.tokenizer import Tokenizer
 from indictrans_cli.translator import babbles, is_translatable
 from tests.conftest import ROOT, SENTENCES
+from tests.test_model import random_model
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 ENGLISH = [src for src, _ in SENTENCES]
@@ -215,7 +216,6 @@ def test_ctranslate2_finds_token_for_token_what_we_find(shape: dict[str, Any], t
     import ctranslate2
 
     from indictrans_cli.engines.ctranslate2 import convert
-    from tests.test_model import random_model
 
     tokenizer = Tokenizer.load(toy_model / "tokenizer.model")
     model = random_model(vocab_size=tokenizer.vocab_size, d_model=64, n_heads=4, **shape)
@@ -238,6 +238,19 @@ def test_ctranslate2_finds_token_for_token_what_we_find(shape: dict[str, Any], t
             log_p = model.logits(model(src, torch.tensor([[model.config.bos_id, *ids]])))[0].log_softmax(-1)
         expected = log_p[range(len(ids) + 1), [*ids, model.config.eos_id]].tolist()
         assert scored == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_rules_of_a_search_hold_for_ctranslate2(toy_model: Path, tmp_path: Path) -> None:
+    tokenizer = Tokenizer.load(toy_model / "tokenizer.model")
+    model = random_model(vocab_size=tokenizer.vocab_size, d_model=64, output_bias=True)
+    with torch.no_grad():
+        model.output_bias[[tokenizer.pad_id, tokenizer.bos_id]] = 50.0  # what no translation contains is likeliest
+    weights = transformer_weights(model)
+    saved = save_model(tmp_path / "m", model.config, weights, tokenizer.model, "", src_lang="en", tgt_lang="hi")
+    engine = load_engine(saved, "ctranslate2", "cpu")
+    assert engine.translate(["The water is cold."], SearchConfig(max_length=6, min_length=5))[0].text
+    with pytest.raises(OptionError, match="--engine torch"):
+        engine.translate(["Hello"], SearchConfig(stop="proven"))
 
 
 def test_a_derived_copy_is_made_once_and_follows_the_content(toy_model: Path, tmp_path: Path, own_cache: Path) -> None:

@@ -104,7 +104,7 @@ def evaluate(
 ) -> None:
     """Score models and other systems' translations, with intervals, significance and sacreBLEU's signatures."""
     from ..errors import OptionError
-    from ..evaluation.evaluate import check_systems
+    from ..evaluation.evaluate import check_names, check_systems
     from ..evaluation.metrics import TOKENIZERS, parse_names
     from ..evaluation.significance import check_samples
     from ..evaluation.systems import read_systems
@@ -135,6 +135,8 @@ def evaluate(
             raise OptionError(
                 "--watch goes with a test set, and with no --hyp, --model, --output, --contrastive, --report"
             )
+        if "comet" in names:
+            raise OptionError("--watch does not measure COMET; score the finished model: ctx eval --metrics comet")
         chosen = ["bleu", "chrf++"] if default else names
         settings = eval_watch.Settings(chosen, tokenize, samples, seed, beam_size, device, as_json)
         eval_watch.watch_run(
@@ -150,8 +152,10 @@ def evaluate(
     for each in eval_steps.test_sets(data, test or [], src, ref):
         systems = read_systems(hyp or [])
         check_systems(each, systems)
-        found, left_out = eval_steps.make_metrics(each, names, tokenize, device, default=default)
         several = len(models) > 1 or bool(hyp)
+        # before any model translates, which takes long
+        check_names([system.name for system in systems] + [eval_steps.model_label(text, several) for text in models])
+        found, left_out = eval_steps.make_metrics(each, names, tokenize, device, default=default)
         systems += [eval_steps.run_system(text, each, contrasts, beam_size, device, several) for text in models]
         check_systems(each, systems)
         if output is not None:

@@ -65,6 +65,27 @@ def make_metrics(
     return found, left_out
 
 
+def model_label(text: str, several: bool) -> str:
+    """What tables and the history call the model of `--model`; `several`: beside other systems."""
+    from ..evaluation.systems import split_name
+
+    name, value = split_name(text)
+    return name or (Path(value).name if several and value else value) or "bundled model"
+
+
+def recorded_test(text: str) -> str:
+    """What the history calls the test set of `--test`, which need not be there any more."""
+    from ..corpus.testsets import _ALIASES, KNOWN
+
+    name = text.partition("@")[0]
+    name = _ALIASES.get(name, name)
+    if name in KNOWN:
+        return name
+    if text.endswith((".tsv", ".tsv.gz", ".tsv.xz")):
+        return Path(text).name.partition(".tsv")[0]
+    return Path(text.removesuffix(".en").removesuffix(".hi")).name
+
+
 def run_system(
     text: str, test: TestSet, contrastive: list[ContrastiveTest], beam_size: int, device: str, several: bool
 ) -> System:
@@ -75,12 +96,11 @@ def run_system(
     from ..evaluation.systems import run_model, split_name
     from ..translator import Translator
 
-    name, value = split_name(text)
+    _, value = split_name(text)
     directory = find_model(value or None)
-    label = name or (Path(value).name if several and value else value) or "bundled model"
     with progress(f"translating {test.name}"):
         system = run_model(
-            label,
+            model_label(text, several),
             directory,
             lambda: Translator(value or None, device=device, beam_size=beam_size).translate,
             test,
@@ -176,7 +196,7 @@ def write_report(path: Path, evaluations: list[Evaluation]) -> None:
 
     text = page(evaluations) if path.suffix == ".html" else markdown(evaluations)
     with open_output(path) as handle:
-        handle.write(text.encode())
+        handle.write(text.encode(errors="backslashreplace"))  # file names need not be UTF-8
     note(f"wrote {path}")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .console import note, progress
-from .eval_steps import draw, score, test_sets
+from .eval_steps import draw, model_label, recorded_test, score, test_sets
 
 if TYPE_CHECKING:
     from ..corpus.testsets import TestSet
@@ -118,8 +118,13 @@ def show_history(models: list[str], tests: list[str], reports: list[Path], as_js
     from ..evaluation.report.moves import history_page, history_tables
     from ..paths import open_output
 
-    known = [str(Path(name).resolve()) for name in models if Path(name).is_dir()]
-    entries = read_history([*models, *known], tests)
+    runs = {each["run"] for each in read_history()}
+    known = set(models)
+    for name in models:
+        folder = str(Path(name).resolve())
+        # a run is itself alone; a model goes by its label, which is shorter where it was scored beside others
+        known |= {folder} if folder in runs else {model_label(name, several=False), model_label(name, several=True)}
+    entries = read_history(known, {*tests, *map(recorded_test, tests)})
     if as_json:
         print(json.dumps({"history": entries}, ensure_ascii=False))
         return
@@ -127,7 +132,7 @@ def show_history(models: list[str], tests: list[str], reports: list[Path], as_js
         raise InputError("nothing of that kind was scored yet; 'ctx eval --model NAME' keeps what it finds")
     for path in reports:
         with open_output(path) as handle:
-            handle.write(history_page(entries).encode())
+            handle.write(history_page(entries).encode(errors="backslashreplace"))
         note(f"wrote {path}")
     for table in history_tables(entries):
         draw(table)

@@ -128,8 +128,10 @@ def _files(path: Path, folder: Path, any_format: bool) -> Iterator[tuple[Path, P
                     yield file, file.relative_to(path)
     elif glob.has_magic(str(path)) and not path.exists():
         fixed = Path(*(part for part in _fixed_parts(path)))
+        outputs, top = folder.resolve(), fixed.resolve()
+        is_inside = outputs != top and outputs.is_relative_to(top)  # then earlier translations are no input
         for match in sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 (it takes a whole pattern)
-            if Path(match).is_file():
+            if Path(match).is_file() and not (is_inside and Path(match).resolve().is_relative_to(outputs)):
                 yield Path(match), Path(match).relative_to(fixed)
     else:
         yield path, Path(path.name)
@@ -161,6 +163,10 @@ def translate_many(documents: Documents, inputs: Sequence[Path], folder: Path, o
         except CtxError as error:
             failures.append(error)
             complain(str(error))
+        except Exception as error:  # one odd file must not stop the others
+            said = str(error) or type(error).__name__
+            failures.append(InputError(f"cannot translate '{task.source}': {said}"))
+            complain(str(failures[-1]))
         else:
             if shown:
                 note(f"{task.source} → {task.target}")

@@ -152,7 +152,7 @@ def train(
     if target.resolve() in (run_folder.resolve(), *run_folder.resolve().parents):
         raise OptionError(f"--run {run_folder}: lies in the folder of the model; name another place")
     model, start_hash = _load(start, prepared, dropout) if start else (None, "")
-    taught_by = _load(teacher, prepared, 0.0)[0] if teacher else None
+    taught_by, teacher_hash = _load(teacher, prepared, 0.0) if teacher else (None, "")
     if model and shape:
         raise OptionError("--set changes a shape, and --from keeps that of its model: give one of them")
     config_of_model = model.config if model else shape_of(
@@ -160,7 +160,16 @@ def train(
         bos_id=tokenizer.bos_id, eos_id=tokenizer.eos_id, **_changes(shape or []),
     )  # fmt: skip
     trainer = Trainer(
-        prepared, config_of_model, config, run_folder, where, choose_report(), model, start_hash, taught_by
+        prepared,
+        config_of_model,
+        config,
+        run_folder,
+        where,
+        choose_report(),
+        model,
+        start_hash,
+        taught_by,
+        teacher_hash,
     )
     result = trainer.train()
     if not result.finished:
@@ -196,7 +205,8 @@ def _changes(settings: list[str]) -> dict[str, Any]:
         field.name: {"int": int, "float": float, "str": str}.get(str(field.type))
         for field in dataclasses.fields(ModelConfig)
     }
-    types = {name: kind for name, kind in types.items() if not name.endswith("_id") and name != "vocab_size"}
+    elsewhere = ("vocab_size", "src_vocab_size", "dropout", "output_bias")  # options of their own, or the data's
+    types = {name: kind for name, kind in types.items() if not name.endswith("_id") and name not in elsewhere}
     changes: dict[str, Any] = {}
     for setting in settings:
         name, _, value = setting.partition("=")

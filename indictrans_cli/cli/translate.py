@@ -84,6 +84,8 @@ def translate(
     if text and input:
         hint = "; quote a glob, so that ctx sees it whole" if output_dir else ""
         raise OptionError(f"give either text or --input, not both{hint}")
+    if column and not (input or output_dir or format):
+        raise OptionError("--column is for tables and JSON; name one with --input, or say which with --format")
     if not threads and text and sum(map(len, text)) < SHORT:
         threads = 1
     if input or output_dir or format:  # documents; loaded here, so that a sentence need not wait for it

@@ -44,6 +44,8 @@ def beam_search(
     A sentence is done when it has beam_size finished hypotheses and `config.stop` says that no open one will join them.
     `prefixes` are tokens that each sentence's translation begins with; they are part of it, with a log-probability of 0.
     """
+    if not src.size(0):
+        return []
     beam, eos, device, batch = config.beam_size, model.config.eos_id, src.device, src.size(0)
     state = model.start(src)
     state.watch = [] if config.coverage_penalty else None

@@ -17,8 +17,10 @@ def minimum_bayes_risk(translations: Sequence[str], utility: Utility | None = No
     """Which of several translations is most like all of them, and its mean utility (Eikema and Aziz 2020).
 
     Best given samples of `sampling.sample`, and often better than a beam where a model is unsure. The utility is chrF
-    (sacreBLEU's, 0 to 100) unless told; a translation drawn twice counts twice.
+    (sacreBLEU's, 0 to 100) unless told; a translation drawn twice counts twice. ValueError where there is none.
     """
+    if not translations:
+        raise ValueError("there is no translation to choose from")
     utility = utility or _chrf()
     votes = {text: translations.count(text) for text in translations}
     expected = {
@@ -34,14 +36,15 @@ def _chrf() -> Utility:
     except ImportError as error:
         raise missing_package("sacrebleu", "choosing by minimum Bayes risk") from error
     metric = CHRF()
-    return lambda text, other: float(metric.sentence_score(text, [other]).score)
+    return lambda text, other: 100.0 if text == other else float(metric.sentence_score(text, [other]).score)
 
 
 @torch.inference_mode()
 def align(model: Transformer, src: Tensor, translations: Sequence[Sequence[int]], layer: int = -1) -> list[Tensor]:
     """How strongly each target token draws on each source token: a tensor (tgt_len, src_len) a sentence, rows sum to 1.
 
-    src is (batch, src_len) as for a search, `translations` the tokens of each. Read off the attention of the position that
+    src is (batch, src_len) as for a search, `translations` the tokens of each, with learned positions shorter than those by
+    one. Read off the attention of the position that
     has the token for its input, which knows it, rather than of the one that says it (Chen et al. 2020).
     """
     config = model.config

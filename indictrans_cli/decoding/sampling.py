@@ -1,4 +1,4 @@
-"""Translations drawn at random. What is drawn for a sentence depends on the sentence and the seed alone."""
+"""Translations drawn at random. What is drawn for a sentence depends on the sentence, the seed and max_length alone."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ def sample(model: Transformer, src: Tensor, config: SamplingConfig) -> list[list
 
     A score is the average log-probability a token under the model itself, before temperature and filters.
     """
+    if not src.size(0):
+        return []
     count, eos, device = config.samples, model.config.eos_id, src.device
     state = model.start(src)
     draws = torch.stack(
@@ -75,7 +77,7 @@ def _uniform(row: list[int], config: SamplingConfig, pad_id: int) -> Tensor:
     """Numbers in [0, 1), (samples, max_length), for a sentence's tokens."""
     words = repr(([token for token in row if token != pad_id], config.seed)).encode()
     generator = torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(words).digest()[:7], "big"))
-    return torch.rand((config.max_length, config.samples), generator=generator).T
+    return torch.stack([torch.rand(config.max_length, generator=generator) for _ in range(config.samples)])
 
 
 def _hypothesis(tokens: list[int], costs: list[float], eos: int) -> Hypothesis:

@@ -112,6 +112,9 @@ class Encoding:
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
+_NO_CHARSETS = frozenset(["idna", "punycode", "undefined", "unicode-escape", "raw-unicode-escape", "mbcs", "oem"])
+
+
 def decode(raw: bytes, name: str, declared: str | None = None) -> tuple[str, Encoding]:
     """The text of a file and how it was encoded: by its byte order mark, as `declared` inside it, or UTF-8.
 
@@ -122,7 +125,8 @@ def decode(raw: bytes, name: str, declared: str | None = None) -> tuple[str, Enc
         if raw.startswith(mark):
             encoding = Encoding(codec, mark)
     try:
-        codecs.lookup(encoding.codec)
+        if codecs.lookup(encoding.codec).name in _NO_CHARSETS:
+            raise LookupError(encoding.codec)
         return raw[len(encoding.mark) :].decode(encoding.codec), encoding
     except LookupError as error:
         raise InputError(f"{name}: it declares the encoding '{encoding.codec}', which is not known") from error
@@ -135,6 +139,8 @@ def decode(raw: bytes, name: str, declared: str | None = None) -> tuple[str, Enc
             f"{name}, line {line}: byte {column} (0x{raw[start]:02x}) is not {shown}; convert the text, "
             f"for example with: iconv -f latin1 -t utf-8"
         ) from error
+    except UnicodeError as error:
+        raise InputError(f"{name}: it cannot be read as {encoding.codec} ({error}); convert the text") from error
 
 
 def line_of(text: str, position: int) -> int:

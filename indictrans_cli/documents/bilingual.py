@@ -152,6 +152,9 @@ def codes(text: str, tags: Sequence[Tag]) -> list[Token]:
             else:
                 key = _PAIRS.get(name) or _ENDS[name]
                 found.append(Mark(raw, "open" if name in _PAIRS else "close", name=tag.attributes.get(key, "")))
+        elif name == "mrk" and tag.kind == "start" and _is_protected(tag):
+            last = end_of(tags, index)
+            found.append(Mark(text[tag.start : tags[last].end], "opaque"))
         elif tag.kind == "text":
             found += texts_and_gaps(raw, html.unescape)
         elif tag.kind in ("start", "end"):
@@ -160,6 +163,10 @@ def codes(text: str, tags: Sequence[Tag]) -> list[Token]:
             found.append(Mark(raw, "opaque" if tag.kind == "cdata" else "void"))
         index = last + 1
     return found
+
+
+def _is_protected(tag: Tag) -> bool:
+    return tag.attributes.get("translate") == "no" or tag.attributes.get("mtype") == "protected"
 
 
 def _escape(text: str) -> str:

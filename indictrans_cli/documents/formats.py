@@ -78,7 +78,7 @@ _BEGINNINGS = (
     (re.compile(rb"\[Script Info\]", re.I), "ass"),
     (re.compile(rb"(?:\d+\s+)?\d+:\d\d:\d\d,\d{3}[ \t]*-->"), "srt"),
     (re.compile(rb"(?:#[^\n]*\n|\s)*(?:msgctxt [^\n]*\n)?msgid \""), "po"),
-    (re.compile(rb"(?:<!--.*?-->|\s)*<(?:!doctype html|html)\b", re.I | re.S), "html"),
+    (re.compile(rb"(?:<!--(?:(?!-->).)*-->|\s)*<(?:!doctype html|html)\b", re.I | re.S), "html"),
     (re.compile(rb"\{\s*\"(?:[^\"\\]|\\.)*\"\s*:[^\n]*\}[ \t\r]*\n[ \t]*\{"), "jsonl"),
     (re.compile(rb"\{\s*\"(?:[^\"\\]|\\.)*\"\s*:"), "json"),
     (re.compile(rb"---[ \t]*\r?\n"), "markdown"),
@@ -126,11 +126,16 @@ def find_format(path: PurePath, source: IO[bytes]) -> Format:
 def _package(path: PurePath, source: IO[bytes]) -> Format:
     import zipfile
 
+    from .package import DAMAGED
+
     try:
         with zipfile.ZipFile(source) as package:
             names = package.namelist()
-            kind = package.read("mimetype")[:100].decode("ascii", "replace") if "mimetype" in names else ""
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
+            kind = ""
+            if "mimetype" in names:
+                with package.open("mimetype") as member:
+                    kind = member.read(100).decode("ascii", "replace")
+    except DAMAGED as error:
         raise InputError(f"'{path}' begins like an archive and is damaged ({error})") from error
     finally:
         source.seek(0)

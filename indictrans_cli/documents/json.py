@@ -27,11 +27,14 @@ def translate_json(source: IO[bytes], output: IO[bytes], job: Job) -> None:
     missing = [column for column in job.columns if column not in {path for path, _, _, _ in found}]
     if missing:
         raise OptionError(f"{job.name} has no text under '{missing[0]}'; --column names a member, as in a.b")
-    works = (
-        plain_work(start, end, value, lambda new: json.dumps(new, ensure_ascii=ascii_only))
-        for _, start, end, value in found
-    )
+    works = (plain_work(start, end, value, lambda new: write_json(new, ascii_only)) for _, start, end, value in found)
     output.write(encoding.encode(translate_spans(text, works, job)))
+
+
+def write_json(text: str, ascii_only: bool = False) -> str:
+    """A text as a JSON string. Half a surrogate pair, which no encoding can hold, is written as its escape."""
+    written = json.dumps(text, ensure_ascii=ascii_only)
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", written)
 
 
 def json_strings(text: str, name: str) -> Iterator[tuple[str, int, int, str]]:
@@ -40,7 +43,7 @@ def json_strings(text: str, name: str) -> Iterator[tuple[str, int, int, str]]:
     InputError where the text is not JSON.
     """
     try:
-        json.loads(text)
+        json.loads(text, parse_int=str)  # an integer may have more digits than Python converts
     except json.JSONDecodeError as error:
         raise InputError(
             f"{name}: this is not JSON ({error.msg.lower()}, line {error.lineno}, column {error.colno}); mend the file"

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import missing_package
-from .base import Edit, Job, Work, decode, line_starts, translate_spans
+from .base import Edit, Job, Work, decode, translate_spans
 from .html import RULES, read_html
 from .inline import Inline
 from .markdown_inline import inline_tokens
@@ -41,9 +41,9 @@ def _works(text: str) -> Iterator[Work]:
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     front = _FRONT_MATTER.match(text)
     offset = front.end() if front else 0
-    # markdown-it counts lines by "\n" after taking "\r\n" and "\r" for one; a lone "\r" is left as it is
+    # for markdown-it a lone "\r" ends a line too
     body = text[offset:]
-    starts = [offset + start for start in line_starts(body)]
+    starts = [offset, *(offset + found.end() for found in re.finditer(r"\r\n?|\n", body)), len(text)]
     env: dict[str, Any] = {}
     row = (0, 0)
     cursor = offset

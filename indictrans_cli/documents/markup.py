@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -42,27 +43,96 @@ class Rules:
     escape: Callable[[str], str] = lambda text: html.escape(text, quote=False)
 
 
-def end_of(tokens: Sequence[Token], index: int, empty: frozenset[str] = frozenset()) -> int:
+def end_of(tokens: Sequence[Token], index: int) -> int:
     """The index of the end tag of the element that begins at `index`; the last token's where there is none."""
     depth = 0
     for place in range(index, len(tokens)):
         token = tokens[place]
-        if token.name == tokens[index].name and token.name not in empty:
+        if token.name == tokens[index].name:
             depth += {"start": 1, "end": -1}.get(token.kind, 0)
         if depth <= 0:
             return place
     return len(tokens) - 1
 
 
+_CELLS, _GROUPS = frozenset(["td", "th", "tr", "tbody", "thead", "tfoot"]), frozenset(["tbody", "thead", "tfoot"])
+_BLOCKS = frozenset(
+    """address article aside blockquote body center details dialog div dl fieldset figcaption figure footer form h1 h2 h3
+    h4 h5 h6 header hgroup hr html main menu nav ol p pre search section table ul""".split()
+)
+#: elements of HTML whose end tag may be left out, and the start tags that end them
+_ENDED_BY = {
+    "li": frozenset(["li"]),
+    "p": _BLOCKS,
+    "dt": frozenset(["dt", "dd"]),
+    "dd": frozenset(["dt", "dd"]),
+    "td": _CELLS,
+    "th": _CELLS,
+    "tr": _CELLS - {"td", "th"},
+    "tbody": _GROUPS,
+    "thead": _GROUPS,
+    "tfoot": _GROUPS,
+    "option": frozenset(["option", "optgroup"]),
+    "optgroup": frozenset(["optgroup"]),
+}
+
+
+def _ends(tokens: Sequence[Token], rules: Rules) -> dict[int, int]:
+    """For each element of a page that begins, the index of its last token.
+
+    That is its end tag; where HTML lets it be left out, what is before the tag that implies it; where it is missing,
+    what is before the next block's tag.
+    """
+    ends: dict[int, int] = {}
+    missing: list[int] = []
+    around: list[tuple[str, int]] = []
+    opened: Counter[str] = Counter()
+
+    def pop(last: int, at: int = -1) -> None:
+        name, index = around.pop(at)
+        opened[name] -= 1
+        ends[index] = last
+        is_ended = tokens[last].kind == "end" and tokens[last].name == name
+        if not is_ended and (name not in _ENDED_BY or last == len(tokens) - 1):
+            missing.append(index)
+
+    for place, token in enumerate(tokens):
+        if token.kind in ("start", "empty"):
+            while around and token.name in _ENDED_BY.get(around[-1][0], ()):
+                pop(place - 1)
+            if token.kind == "start" and token.name not in rules.empty:
+                around.append((token.name, place))
+                opened[token.name] += 1
+        elif token.kind == "end" and opened[token.name]:
+            depth = next((at for at in range(1, min(len(around), 100) + 1) if around[-at][0] == token.name), 0)
+            if depth and all(name in rules.inline for name, _ in around[-depth:]):
+                pop(place, -depth)  # <b><i></b></i>: the other goes on
+            elif token.name not in rules.inline:
+                while around[-1][0] != token.name:
+                    pop(place - 1)
+                pop(place)
+    while around:
+        pop(len(tokens) - 1)
+    following, nearest = len(tokens), {}
+    wanted = set(missing)
+    for place in range(len(tokens) - 1, -1, -1):
+        if place in wanted:
+            nearest[place] = following - 1
+        if tokens[place].kind in ("start", "empty", "end") and tokens[place].name in _BLOCKS | _ENDED_BY.keys():
+            following = place
+    return ends | {place: max(place, min(ends[place], last)) for place, last in nearest.items()}
+
+
 def block_works(source: str, tokens: Sequence[Token], rules: Rules) -> Iterator[Work]:
     """A work for each block of language."""
+    ends = _ends(tokens, rules) if rules.empty else {}
     block: list[Token] = []
     index = 0
     while index < len(tokens):
         token = tokens[index]
         last = index
         if _is_closed_off(token, rules):
-            last = end_of(tokens, index, rules.empty)
+            last = ends.get(index, index) if rules.empty else end_of(tokens, index)
         if (
             token.kind in ("text", "cdata")
             or (token.name in rules.inline and token.kind != "other")
@@ -100,13 +170,16 @@ def _is_blank(source: str, token: Token) -> bool:
 def inline_tokens(source: str, tokens: Sequence[Token], rules: Rules) -> list[InlineToken]:
     """The tokens of one block as language and marks."""
     found: list[InlineToken] = []
+    ends: dict[int, int] | None = None
     index = 0
     while index < len(tokens):
         token = tokens[index]
         raw = source[token.start : token.end]
         last = index
         if _is_closed_off(token, rules):
-            last = end_of(tokens, index, rules.empty)
+            if rules.empty and ends is None:
+                ends = _ends(tokens, rules)
+            last = ends.get(index, index) if ends is not None else end_of(tokens, index)
             inner = _inner(raw, token, rules) if last == index else ()
             found.append(Mark(source[token.start : tokens[last].end], "opaque", inner))
         elif token.kind == "text":

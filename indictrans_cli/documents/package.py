@@ -7,9 +7,10 @@ that lead out of the archive, two parts of one name, parts that need a password.
 from __future__ import annotations
 
 import copy
+import lzma
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import IO
 
 from ..errors import InputError
@@ -18,6 +19,18 @@ MAX_UNPACKED = 2 << 30  # bytes, all parts together
 MAX_TEXT_PART = 256 << 20  # bytes of a part that is translated: XML, which is held in memory
 MAX_RATIO = 300  # unpacked bytes for a packed one, where a part is larger than a megabyte
 
+#: what reading a damaged archive raises; a name that cannot be decoded is a ValueError
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+)
+
 Rewrite = Callable[[bytes, str], bytes]
 
 
@@ -25,7 +38,7 @@ def open_package(source: IO[bytes], name: str) -> zipfile.ZipFile:
     """The archive in `source`, looked through. InputError where it is damaged, protected, or may not be trusted."""
     try:
         package = zipfile.ZipFile(source)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+    except DAMAGED as error:
         raise InputError(
             f"{name} is not a package this can read ({_said(error)}); save it anew and try again"
         ) from error
@@ -55,7 +68,7 @@ def read_part(package: zipfile.ZipFile, part: str, name: str) -> bytes:
         return package.read(part)
     except KeyError as error:
         raise InputError(f"{name}: the part '{part}' is missing; the file is damaged, or of another kind") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+    except DAMAGED as error:
         raise InputError(
             f"{name}: the part '{part}' is damaged ({_said(error)}); save it anew and try again"
         ) from error
@@ -80,12 +93,19 @@ def rewrite_package(
             if info.filename in new:
                 target.writestr(kept, new[info.filename])
                 continue
-            try:
-                with package.open(info) as old, target.open(kept, "w") as copied:
-                    while block := old.read(1 << 20):
-                        copied.write(block)
-            except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-                raise InputError(f"{name}: the part '{info.filename}' is damaged ({_said(error)})") from error
+            with target.open(kept, "w") as copied:
+                for block in _blocks(package, info, name):
+                    copied.write(block)
+
+
+def _blocks(package: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> Iterator[bytes]:
+    """The bytes of a part, a megabyte at a time. InputError where it is damaged."""
+    try:
+        with package.open(info) as part:
+            while block := part.read(1 << 20):
+                yield block
+    except DAMAGED as error:
+        raise InputError(f"{name}: the part '{info.filename}' is damaged ({_said(error)})") from error
 
 
 def _without_zip64(extra: bytes) -> bytes:

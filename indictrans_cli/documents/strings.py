@@ -26,7 +26,9 @@ def _unescape(text: str) -> str:
 
 
 _PROPERTY = re.compile(
-    r"^[ \t\f]*(?![#!\s])(?:\\.|[^\\\s=:])+[ \t\f]*(?:[=:][ \t\f]*)?((?:\\(?:\r\n|.|\n)|[^\\\r\n])*)", re.M | re.S
+    r"^[ \t\f]*[#!][^\r\n]*"  # a comment, which a backslash does not carry on to the next line
+    r"|^[ \t\f]*(?![#!\s])(?:\\.|[^\\\s=:])+[ \t\f]*(?:[=:][ \t\f]*)?((?:\\(?:\r\n|.|\n)|[^\\\r\n])*)",
+    re.M | re.S,
 )
 
 
@@ -47,17 +49,8 @@ def translate_properties(source: IO[bytes], output: IO[bytes], job: Job) -> None
         new = re.sub(r"^ ", r"\\ ", new)
         return "".join(_unicode(char) if is_plain and not char.isascii() else char for char in new)
 
-    works = (
-        plain_work(*found.span(1), _unescape(found[1]), encode)
-        for found in _PROPERTY.finditer(_blank(text))
-        if found[1]
-    )
+    works = (plain_work(*found.span(1), _unescape(found[1]), encode) for found in _PROPERTY.finditer(text) if found[1])
     output.write(encoding.encode(translate_spans(text, works, job)))
-
-
-def _blank(text: str) -> str:
-    """The text with its comments blanked, as a backslash does not carry them on to the next line."""
-    return re.sub(r"^[ \t\f]*[#!][^\r\n]*", lambda found: "#" * len(found[0]), text, flags=re.M)
 
 
 def _unicode(char: str) -> str:
@@ -109,6 +102,9 @@ def _android_cdata(text: str) -> str:
     return re.sub(r"^([@?])", r"\\\1", text)
 
 
+#: a text in double quotes, which keep the spaces at its ends and those in a row
+_QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
+
 _ANDROID = Rules(frozenset(), opaque=frozenset(["xliff:g"]), unescape=_android_unescape, escape=_android_escape)
 _ANDROID_CDATA = Rules(RULES.inline, RULES.skipped, RULES.opaque, RULES.empty, unescape=_android_unescape)
 
@@ -141,7 +137,12 @@ def _android(text: str, name: str) -> Iterator[Work]:
                 if [each.kind for each in inside] == ["cdata"]:
                     start, end = inside[0].start + len("<![CDATA["), inside[0].end - len("]]>")
                     pieces = inline_tokens(text[start:end], read_html(text[start:end]), _ANDROID_CDATA)
-                    yield inline_work(start, end, pieces, _android_cdata)
+                    is_html = re.search(r"&#?\w+;|</?[A-Za-z]", text[start:end])
+                    yield inline_work(start, end, pieces, _android_escape if is_html else _android_cdata)
+                elif len(inside) == 1 and (quoted := _QUOTED.fullmatch(text, inside[0].start, inside[0].end)):
+                    said = quoted[1].strip()
+                    start = text.index(said, quoted.start(1))
+                    yield plain_work(start, start + len(said), _android_unescape(said), _android_escape)
                 elif inside:
                     yield inline_work(
                         inside[0].start, inside[-1].end, inline_tokens(text, inside, _ANDROID), _android_escape

@@ -20,7 +20,7 @@ LINE_LENGTH = 42  # characters: the limit of most style guides for subtitles
 
 _TIMING = re.compile(r"[ \t]*(?:\d+:)?\d+:\d+[,.]\d+[ \t]*-->[ \t]*(?:\d+:)?\d+:\d+[,.]\d+")
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
-_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z]+)?[^<>]*>|\{[^{}]*\}")
+_TAG = re.compile(r"<(?P<end>/?)(?P<name>[A-Za-z]+)[^<>]*>|<\d+:[\d:.]+>|\{[^{}]*\}")
 _ASS_TAG = re.compile(r"\{[^{}]*\}|\\N|\\n|\\h")
 _SWITCH = re.compile(r"\{\\([bius])([01])\}")  # bold, italic, underline, strike-out: on and off
 _SPEAKER = re.compile(r"\s*[-–—]\s?(?=\S)")

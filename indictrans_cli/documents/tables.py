@@ -10,7 +10,7 @@ from typing import IO, Any
 
 from ..errors import InputError, OptionError, missing_package
 from .base import Edit, Job, Work, apply_edits, carry_out, plain_work
-from .json import json_strings
+from .json import json_strings, write_json
 from .text import TEXTS_AT_ONCE, read_lines
 
 MAX_ROW = 1 << 17  # characters of a row that spans lines: as many as Python's csv takes in a field
@@ -46,8 +46,8 @@ def _translate_rows(source: IO[bytes], output: IO[bytes], job: Job, delimiter: s
     if first is None:
         return
     names = [_value(raw) for raw in first[0]]
-    if job.columns and all(column.isdigit() and column not in names for column in job.columns):
-        numbers = [int(column) - 1 for column in job.columns]
+    if job.columns and all(column.isdecimal() and column not in names for column in job.columns):
+        numbers = [int(column) - 1 for column in dict.fromkeys(job.columns)]
         if any(not 0 <= number < len(names) for number in numbers):
             wrong = ", ".join(job.columns)
             raise OptionError(f"{job.name} has the columns 1 to {len(names)}; --column {wrong} is not among them")
@@ -136,7 +136,7 @@ def check_columns(job: Job, names: Iterable[str]) -> tuple[str, ...]:
     for column in job.columns:
         if column not in names:
             raise OptionError(f"{job.name} has no column '{column}'; it has: {there}")
-    return job.columns
+    return tuple(dict.fromkeys(job.columns))
 
 
 def translate_jsonl(source: IO[bytes], output: IO[bytes], job: Job) -> None:
@@ -167,12 +167,12 @@ def translate_jsonl(source: IO[bytes], output: IO[bytes], job: Job) -> None:
 
 def _placed(place: int, start: int, end: int, value: str, ascii_only: bool, edits: list[list[Edit]]) -> Work:
     """A work whose edit belongs to one of many lines: it is put there."""
-    edits[place] += yield from plain_work(start, end, value, lambda new: json.dumps(new, ensure_ascii=ascii_only))
+    edits[place] += yield from plain_work(start, end, value, lambda new: write_json(new, ascii_only))
     return []
 
 
 def _check_members(job: Job, line: str) -> None:
-    record = json.loads(line)
+    record = json.loads(line, parse_int=str)
     names = list(record) if isinstance(record, dict) else []
     if not job.columns:
         check_columns(job, names)
@@ -211,7 +211,7 @@ def translate_parquet(source: IO[bytes], output: IO[bytes], job: Job) -> None:
 def _translate_group(table: Any, job: Job) -> Any:
     import pyarrow as pa
 
-    for column in job.columns:
+    for column in dict.fromkeys(job.columns):
         values = table.column(column).to_pylist()
         works = (plain_work(place, place, value, str) for place, value in enumerate(values) if value)
         for place, _, new in carry_out(works, job.translate):

@@ -9,6 +9,8 @@ from ..errors import InputError
 from .base import Encoding, decode
 from .markup import Token
 
+MAX_TOKENS = 5_000_000  # tags and texts of a file: they are held in memory
+
 _DECLARATION = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 
 
@@ -74,6 +76,10 @@ class _Reader:
         return tokens
 
     def _add(self, kind: str, name: str = "", attributes: dict[str, str] | None = None) -> None:
+        if kind in ("text", "other") and self._events and self._events[-1][1] == kind:
+            return  # one token with what is before it
+        if len(self._events) >= MAX_TOKENS:
+            raise InputError(f"{self._name}: it holds more than {MAX_TOKENS:,} tags and texts; split the document")
         index = self._parser.CurrentByteIndex
         self._char += len(self._raw[self._byte : index].decode("utf-8", "surrogatepass"))
         self._byte = index

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import IO, Any
 
 from ..errors import InputError, missing_package
 from .base import Edit, Job, Work, decode, translate_spans
+from .json import write_json
 
 _TEXT = "tag:yaml.org,2002:str"
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
@@ -73,7 +73,7 @@ def _scalar(start: int, raw: str, value: str, style: str, in_flow: bool) -> Work
     for candidate in _written(raw, new, style, in_flow):
         if _loads(candidate) == new:
             return [Edit(start, start + len(raw), candidate)]
-    return [Edit(start, start + len(raw), json.dumps(new, ensure_ascii=False) + _after(raw))]
+    return [Edit(start, start + len(raw), write_json(new) + _after(raw))]
 
 
 def _after(raw: str) -> str:

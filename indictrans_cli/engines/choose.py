@@ -19,6 +19,8 @@ def find_model(name: str | None) -> ModelDirectory:
     """
     if name is None or (name == BUNDLED and not (models_dir() / name).is_dir()):
         return open_model(assets_dir() / BUNDLED)
+    if len(name.encode()) > 4000 or any(len(part.encode()) > 255 for part in Path(name).parts):
+        raise ModelError(f"no model can be named '{name[:40]}…': the name is too long")
     if name not in ("", ".", "..") and Path(name).name == name and (models_dir() / name).is_dir():
         return open_model(models_dir() / name)
     if name and Path(name).is_dir():

@@ -28,6 +28,8 @@ class CTranslate2Engine:
     def __init__(self, directory: ModelDirectory, device: str = "cpu", threads: int = 0) -> None:
         ctranslate2 = _import()
         self._tokenizer = directory.tokenizer()
+        self._vocabulary = self._tokenizer.vocabulary()
+        self._unsayable = directory.config.unsayable_ids
         self._max_length = directory.config.max_length - 1  # of a sentence, </s> not counted
         copy = derived_copy(directory)
         try:
@@ -44,6 +46,8 @@ class CTranslate2Engine:
         """The best translation of each sentence (see `Engine`)."""
         if not sentences:
             return []
+        if search.length_norm != "average" or search.stop != "usual":
+            raise OptionError("CTranslate2 averages over the length and stops in its own way; use --engine torch")
         results = self._translator.translate_batch(
             [pieces[: self._max_length] for pieces in self._tokenizer.pieces(list(sentences))],
             beam_size=search.beam_size,
@@ -52,6 +56,10 @@ class CTranslate2Engine:
             max_input_length=0,
             return_scores=True,
             no_repeat_ngram_size=search.no_repeat_ngram,
+            min_decoding_length=max(1, search.min_length),
+            repetition_penalty=search.repetition_penalty,
+            coverage_penalty=search.coverage_penalty,
+            suppress_sequences=[[self._vocabulary[token]] for token in (*self._unsayable, *search.banned)],
             disable_unk=True,
             max_batch_size=2048,
             batch_type="tokens",

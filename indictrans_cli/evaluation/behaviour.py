@@ -18,7 +18,7 @@ FLAGS = ("number lost", "placeholder lost", "not Hindi", "copied", "repeats", "e
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _PLACEHOLDER = re.compile(
     r"https?://[^\s<>\"']+|www\.[^\s<>\"']+"  # addresses
-    r"|[\w.+-]+@[\w-]+\.[\w.]*\w"  # mail
+    r"|[\w.+-]{1,64}@[\w-]+\.[\w.]*\w"  # mail; bounded, or a long word takes quadratic time
     r"|\{\{?[^{}\s]*\}?\}"  # {name}, {0}, {{name}}
     r"|%(?:\(\w+\)|\d+\$)?[sdif]\b"  # %s, %(name)s, %1$s
     r"|\$\{\w+\}|\$[A-Za-z_]\w*"  # ${name}, $name

@@ -86,6 +86,13 @@ class Evaluation:
     left_out: list[str]  # sentences on what was not measured, and why
 
 
+def check_names(names: Sequence[str]) -> None:
+    """DataError where two systems have the same name."""
+    for one, other in itertools.combinations(names, 2):
+        if one == other:
+            raise DataError(f"two systems are named '{one}'; name them with --hyp NAME=FILE or --model NAME=MODEL")
+
+
 def check_systems(test: TestSet, systems: Sequence[System]) -> None:
     """DataError for systems that do not fit the test set, have the same name, or are the same file's lines twice."""
     for system in systems:
@@ -101,9 +108,8 @@ def check_systems(test: TestSet, systems: Sequence[System]) -> None:
             )
         if system.speed is None and not any(line.strip() for line in system.hypotheses):
             raise DataError(f"'{system.origin}' holds no translation: all of its lines are blank")
+    check_names([system.name for system in systems])
     for one, other in itertools.combinations(systems, 2):
-        if one.name == other.name:
-            raise DataError(f"two systems are named '{one.name}'; name them with --hyp NAME=FILE or --model NAME=MODEL")
         if one.hypotheses == other.hypotheses and not (one.speed and other.speed):  # models may well agree
             raise DataError(
                 f"'{one.name}' and '{other.name}' are the same translations, line by line: nothing can be said of their "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Collection, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -55,8 +56,13 @@ def record(entries: Sequence[dict[str, Any]]) -> None:
     path = history_file()
     ensure_dir(path.parent)
     try:
-        with path.open("a", encoding="utf-8") as handle:
-            handle.write("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in entries))
+        lines = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in entries)
+        with path.open("a+b") as handle:
+            if handle.seek(0, os.SEEK_END):
+                handle.seek(-1, os.SEEK_END)
+                if handle.read(1) != b"\n":  # a torn line: it must not take the next one with it
+                    lines = "\n" + lines
+            handle.write(lines.encode(errors="backslashreplace"))  # half a surrogate pair becomes JSON's own escape
     except OSError as error:
         raise OutputError(f"cannot write '{path}': {reason(error)}") from error
 
@@ -66,9 +72,9 @@ def read_history(models: Collection[str] = (), tests: Collection[str] = ()) -> l
     skipped."""
     path = history_file()
     found: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else []:
+    for line in path.read_bytes().split(b"\n") if path.is_file() else []:
         with contextlib.suppress(ValueError):
-            each = json.loads(line)
+            each = json.loads(line.decode("utf-8"))
             if isinstance(each, dict) and each.get("schema") == SCHEMA and set(each) >= _NEEDED:
                 found.append(each)
     return [

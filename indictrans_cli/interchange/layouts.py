@@ -13,6 +13,9 @@ from ..config import ModelConfig
 from ..errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..model_directory import Weights
 
 #: model_type in config.json -> the switches that all models of the family share
@@ -67,13 +70,13 @@ def config_from(theirs: Mapping[str, Any]) -> ModelConfig:
             encoder_layers=theirs["encoder_layers"],
             decoder_layers=theirs["decoder_layers"],
             dropout=theirs.get("dropout", 0.1),
-            max_length=theirs.get("max_position_embeddings", 512),
+            max_length=theirs.get("max_position_embeddings", 1024),
             pad_id=theirs["pad_token_id"],
             unk_id=theirs.get("unk_token_id", 1 if family == "marian" else 3),
             bos_id=theirs["decoder_start_token_id"],
             eos_id=theirs["eos_token_id"],
             activation=ACTIVATIONS[theirs["activation_function"]],
-            scale_embedding=theirs.get("scale_embedding", False),
+            scale_embedding=theirs.get("scale_embedding", family == "m2m_100"),
             tied_output=theirs.get("tie_word_embeddings", True),
             src_vocab_size=0 if shared else theirs["vocab_size"],
             **FAMILIES[family],
@@ -88,6 +91,8 @@ def family_of(config: ModelConfig) -> str | None:
     """The family that computes what `config` says, or None where there is none."""
     computed_by_none = config.activation == "swiglu" or config.kv_heads != config.n_heads
     for family, switches in FAMILIES.items():
+        if config.src_vocab_size and family != "marian":
+            continue
         if not computed_by_none and all(getattr(config, name) == value for name, value in switches.items()):
             return family
     return None
@@ -147,10 +152,21 @@ def weights_from(theirs: Weights, config: ModelConfig) -> Weights:
             array = array.reshape(-1)
         elif name.endswith("_positions.weight"):
             array = array[UNUSED_POSITIONS:]
+        if name == "embedding.weight" and not config.src_vocab_size:
+            _check_shared(theirs, array, config)
         if array.shape != shape:
             raise ModelError(f"'{sources[0]}' gives the shape {array.shape} where the config asks for {shape}")
         ours[name] = array
     return ours
+
+
+def _check_shared(theirs: Weights, embedding: NDArray[np.float32], config: ModelConfig) -> None:
+    """ModelError where embeddings that the config shares differ: untied, they are trained apart."""
+    import numpy as np
+
+    for name in _SAME if config.tied_output else _SAME[:-1]:
+        if name in theirs and not np.array_equal(theirs[name], embedding):
+            raise ModelError(f"'{name}' differs from the other embeddings of the checkpoint; our model has one for all")
 
 
 def weights_to(ours: Weights, config: ModelConfig) -> Weights:
@@ -167,6 +183,8 @@ def weights_to(ours: Weights, config: ModelConfig) -> Weights:
         rows = config.kv_heads * config.head_dim
         cuts = [len(array) - rows * left for left in range(len(targets) - 1, 0, -1)]  # keys and values are last
         theirs |= dict(zip(targets, np.split(array, cuts), strict=True))
+    if not config.tied_output and not config.src_vocab_size:  # then transformers ties nothing by itself
+        theirs |= dict.fromkeys(_SAME[1:-1], theirs["model.shared.weight"])
     return theirs
 
 
@@ -207,6 +225,7 @@ def config_to(config: ModelConfig) -> dict[str, Any]:
         "pad_token_id": config.pad_id,
         "bos_token_id": config.bos_id,
         "eos_token_id": config.eos_id,
+        "unk_token_id": config.unk_id,
         "decoder_start_token_id": config.bos_id,
         "forced_eos_token_id": None,
         "forced_bos_token_id": None,

@@ -8,6 +8,7 @@ over rows, forms each chunk's logits, loss and gradients at once, and keeps only
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -103,11 +104,13 @@ def choose_loss(name: str, objective: Objective, device: torch.device) -> Loss:
     if name == "plain":
         return lambda output, target, teacher=None: plain_loss(objective, output, target, teacher)
     if name == "liger":
+        if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
+            raise OptionError("--loss liger: its kernels need CUDA; use auto or chunked")
+        if not simple:
+            raise OptionError("--loss liger: its kernel knows neither R-Drop nor a teacher; use auto or chunked")
         function = _liger()
         if function is None:
             raise missing_package("liger-kernel", "--loss liger")
-        if not simple:
-            raise OptionError("--loss liger: its kernel knows neither R-Drop nor a teacher; use auto or chunked")
         return lambda output, target, teacher=None: _liger_loss(function, objective, output, target)
     raise OptionError(f"--loss {name}: not a loss; use auto, chunked, plain or liger")
 

@@ -5,8 +5,8 @@ A run that is resumed at (epoch, batch) therefore sees exactly the batches it wo
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -124,6 +124,7 @@ class SubwordSampling:
 
     tokenizer: Tokenizer
     alpha: float
+    limit: int | None = None  # tokens, </s> included; a sentence cut into more keeps its usual pieces
 
     def resample(self, pairs: TokenPairs, indices: NDArray[np.int64], seed: list[int]) -> TokenPairs:
         """The chosen pairs cut into pieces anew, at random: a function of the arguments alone.
@@ -135,15 +136,18 @@ class SubwordSampling:
         def draw() -> None:
             for part in np.split(indices, range(self.PART, len(indices), self.PART)):
                 src, tgt = ([pairs.sentence(side, index)[:-1] for index in part.tolist()] for side in (0, 1))
-                builder.add_tokens(
-                    self.tokenizer.resample(src, self.alpha), self.tokenizer.resample(tgt, self.alpha), source=0
-                )
+                builder.add_tokens(self._cut(src), self._cut(tgt), source=0)
 
         self.tokenizer.seed_sampling(int(np.random.SeedSequence(seed).generate_state(1)[0]))
-        thread = threading.Thread(target=draw)
-        thread.start()
-        thread.join()
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(draw).result()
         return builder.build()
+
+    def _cut(self, sentences: list[list[int]]) -> list[list[int]]:
+        drawn = self.tokenizer.resample(sentences, self.alpha)
+        if self.limit is None:
+            return drawn
+        return [new if len(new) < self.limit else old for new, old in zip(drawn, sentences, strict=True)]
 
 
 def cut_by_tokens(src_lengths: NDArray[np.int64], tgt_lengths: NDArray[np.int64], batch_tokens: int) -> list[slice]:

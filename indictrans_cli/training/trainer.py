@@ -67,18 +67,21 @@ class Trainer:
         start: Transformer | None = None,
         start_hash: str = "",
         teacher: Transformer | None = None,
+        teacher_hash: str = "",
     ) -> None:
         """`start` is a model to go on from, in float32, instead of random weights; it is trained itself.
 
         `start_hash` is its content hash: a run that started from another is not resumed. `teacher` is a model of the same
-        vocabulary whose probabilities are learnt too (`config.teacher_share`).
+        vocabulary whose probabilities are learnt too (`config.teacher_share`), `teacher_hash` its content hash.
         """
         self._data, self._config, self._run, self._device, self._report = data, config, ensure_dir(run), device, report
+        _check_lengths(data, [model_config if start is None else start.config, *([teacher.config] if teacher else [])])
         if device.type == "cpu":
             keep_freed_memory()
         torch.manual_seed(config.seed)
         self._dtype = choose_training_dtype(device, config.dtype)
         self._model = (start or Transformer(model_config)).to(device)
+        self._buffers = {name: value.clone() for name, value in self._model.named_buffers()}  # not trained, not rounded
         self._weights = MasterWeights(self._model, self._dtype, config.ema_decay)
         self._weights.publish()
         self._teacher = None if teacher is None else teacher.to(device, self._dtype).eval().requires_grad_(False)
@@ -94,7 +97,7 @@ class Trainer:
         self._status = Status()
         self._history = History(self._run / "metrics.jsonl")
         self._stop_signal = 0
-        self._origin = start_hash
+        self._origin, self._teacher_hash = start_hash, teacher_hash
 
     def describe(self) -> str:
         """One line on what is trained, on what."""
@@ -255,7 +258,9 @@ class Trainer:
         rows = [[*ids, tokenizer.eos_id] for ids in tokenizer.encode([src for src, _ in pairs])]
         longest = max(map(len, rows))
         src = torch.tensor([row + [pad] * (longest - len(row)) for row in rows], device=self._device)
-        hypotheses = beam_search(self._model, src, SearchConfig(beam_size=1, max_length=2 * longest))
+        hypotheses = beam_search(
+            self._model, src, SearchConfig(beam_size=1, max_length=min(2 * longest, self._model.config.max_length))
+        )
         texts = tokenizer.decode([best[0].tokens for best in hypotheses])
         self._status.samples = [(src, tgt, text) for (src, tgt), text in zip(pairs, texts, strict=True)]
         self._model.train(was_training)
@@ -284,7 +289,8 @@ class Trainer:
     def _make_batches(self, pairs: TokenPairs, weights: list[float]) -> Batches:
         config, model = self._config, self._model.config
         alpha = config.subword_sampling
-        sampling = SubwordSampling(self._data.tokenizer, alpha) if alpha else None
+        limit = model.max_length if model.positions == "learned" else None
+        sampling = SubwordSampling(self._data.tokenizer, alpha, limit) if alpha else None
         return Batches(
             pairs,
             weights,
@@ -309,6 +315,13 @@ class Trainer:
             "batch size": [config.batch_tokens, config.accumulate],
             "subword sampling": config.subword_sampling,
             "moving average": bool(config.ema_decay),
+            "objective": [
+                config.label_smoothing,
+                config.z_loss,
+                config.r_drop,
+                config.teacher_share,
+                self._teacher_hash,
+            ],
         }
         path = self._run / "run.json"
         if path.is_file():
@@ -337,6 +350,7 @@ class Trainer:
         """Go on from the newest snapshot that is whole."""
         newest = load_newest(self._run)
         if newest is None:
+            self._history.resume(-1)  # a run that died before its first snapshot begins anew
             return
         self._progress, tensors, damaged = newest
         for name in damaged:
@@ -359,7 +373,7 @@ class Trainer:
         self._report.say(f"resumed at step {self._progress.step:,}")
 
     def _averaged_weights(self) -> Weights:
-        values = dict(self._model.named_buffers()) | self._weights.average  # buffers: what is not trained
+        values = self._buffers | self._weights.average
         return {name: value.detach().float().cpu().numpy().astype(np.float32) for name, value in values.items()}
 
     @contextmanager
@@ -382,6 +396,19 @@ class Trainer:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _check_lengths(data: PreparedData, configs: list[ModelConfig]) -> None:
+    """DataError where learned positions do not reach to the end of the longest sentence."""
+    for config in configs:
+        if config.positions != "learned":
+            continue
+        longest = max(int(max(part.src_lengths.max(), part.tgt_lengths.max())) for part in (data.train, data.valid))
+        if longest > config.max_length:
+            raise DataError(
+                f"the longest sentence has {longest} tokens, and the model learns {config.max_length} positions; use "
+                f"--set max_length={longest}, or prepare the data with --max-tokens {config.max_length}"
+            )
 
 
 def _adamw(values: dict[str, Tensor], config: TrainConfig) -> torch.optim.AdamW:
