@@ -81,7 +81,12 @@ class Tokenizer:
 
     def vocabulary(self) -> list[str]:
         """All pieces in the order of their ids."""
-        return [self._processor.id_to_piece(index) for index in range(self.vocab_size)]
+        return [self.piece(index) for index in range(self.vocab_size)]
+
+    def piece(self, index: int) -> str:
+        """The piece of an id."""
+        text: str = self._processor.id_to_piece(index)
+        return text
 
     def scores(self) -> list[float]:
         """The unigram log-probability of every piece, in the order of their ids."""

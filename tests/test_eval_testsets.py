@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,7 +14,7 @@ import pytest
 from indictrans_cli.corpus import testsets
 from indictrans_cli.errors import DataError, InputError
 from tests.conftest import SENTENCES
-from tests.hub import REVISION, Hub, serve
+from tests.hub import REVISION, Hub, serve, take_for_the_real_one
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -52,14 +51,8 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         },
         "mteb/NTREX": {"test.jsonl": jsonl([{"eng_Latn": "Too short.", "hin_Deva": "बहुत छोटा।"}])},
     }
-    for name in os.environ:
-        if name.startswith(("HF_", "HUGGING")):
-            monkeypatch.delenv(name)
     with serve(repositories) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
-        monkeypatch.setenv("HF_UPDATE_DOWNLOAD_COUNTS", "0")
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        take_for_the_real_one(hub, tmp_path, monkeypatch)
         yield hub
 
 

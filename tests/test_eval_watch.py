@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from indictrans_cli.cli import eval_steps, eval_watch
+from indictrans_cli.cli import eval_watch
+from indictrans_cli.corpus.testsets import recorded_name
 from indictrans_cli.evaluation.history import record
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -158,7 +159,7 @@ def test_a_line_torn_within_a_character_costs_no_other_line(
     ],
 )
 def test_a_test_set_is_asked_for_by_what_names_it(text: str, name: str) -> None:
-    assert eval_steps.recorded_test(text) == name
+    assert recorded_name(text) == name
 
 
 def test_comet_is_not_dropped_without_a_word(tmp_path: Path, ctx: Run) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import os
 import re
 import subprocess
 import sys
@@ -19,7 +18,7 @@ import pytest
 
 from indictrans_cli.corpus.shards import open_data
 from indictrans_cli.errors import DataError, NetworkError
-from tests.hub import Hub, serve
+from tests.hub import Hub, serve, take_for_the_real_one
 
 Pair = tuple[str, str]
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -92,14 +91,8 @@ def hub(pairs: list[Pair], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         "owner/name": {"train.jsonl": "".join(translations).encode()},
         "owner/columns": {"data/train.csv": "english,hindi,score\nGood.,अच्छा।,1\n".encode()},
     }
-    for name in os.environ:
-        if name.startswith(("HF_", "HUGGING")):
-            monkeypatch.delenv(name)
     with serve(repositories) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.url)
-        monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
-        monkeypatch.setenv("HF_UPDATE_DOWNLOAD_COUNTS", "0")  # these are counted on another host
-        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        take_for_the_real_one(hub, tmp_path, monkeypatch)
         yield hub
 
 

@@ -73,19 +73,6 @@ def model_label(text: str, several: bool) -> str:
     return name or (Path(value).name if several and value else value) or "bundled model"
 
 
-def recorded_test(text: str) -> str:
-    """What the history calls the test set of `--test`, which need not be there any more."""
-    from ..corpus.testsets import _ALIASES, KNOWN
-
-    name = text.partition("@")[0]
-    name = _ALIASES.get(name, name)
-    if name in KNOWN:
-        return name
-    if text.endswith((".tsv", ".tsv.gz", ".tsv.xz")):
-        return Path(text).name.partition(".tsv")[0]
-    return Path(text.removesuffix(".en").removesuffix(".hi")).name
-
-
 def run_system(
     text: str, test: TestSet, contrastive: list[ContrastiveTest], beam_size: int, device: str, several: bool
 ) -> System:
@@ -158,10 +145,10 @@ def contrast_alone(models: list[str], tests: list[ContrastiveTest], device: str,
 
     found = []
     for text in models:
-        name, value = split_name(text)
+        _, value = split_name(text)
         with progress("contrastive tests"):
             results = contrast(find_model(value or None), tests, choose_device(device))
-        found.append((name or value or "bundled model", results))
+        found.append((model_label(text, several=False), results))
     if as_json:
         systems = [{"name": name, "contrastive": contrastive_dict(results)} for name, results in found]
         print(json.dumps({"tests": len(tests), "systems": systems}, ensure_ascii=False))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .console import note, progress
-from .eval_steps import draw, model_label, recorded_test, score, test_sets
+from .eval_steps import draw, model_label, score, test_sets
 
 if TYPE_CHECKING:
     from ..corpus.testsets import TestSet
@@ -113,6 +113,7 @@ def _score_snapshot(run: Path, directory: Any, done: Any, test: TestSet, setting
 
 def show_history(models: list[str], tests: list[str], reports: list[Path], as_json: bool) -> None:
     """What was scored before, a table a test set and model; as a page too, with a line a model."""
+    from ..corpus.testsets import recorded_name
     from ..errors import InputError
     from ..evaluation.history import read_history
     from ..evaluation.report.moves import history_page, history_tables
@@ -124,7 +125,7 @@ def show_history(models: list[str], tests: list[str], reports: list[Path], as_js
         folder = str(Path(name).resolve())
         # a run is itself alone; a model goes by its label, which is shorter where it was scored beside others
         known |= {folder} if folder in runs else {model_label(name, several=False), model_label(name, several=True)}
-    entries = read_history(known, {*tests, *map(recorded_test, tests)})
+    entries = read_history(known, {*tests, *map(recorded_name, tests)})
     if as_json:
         print(json.dumps({"history": entries}, ensure_ascii=False))
         return

@@ -74,6 +74,7 @@ KNOWN = {
 }  # fmt: skip
 _ALIASES = {"in22": "in22:gen"}
 _LANGUAGES = ("eng_Latn", "hin_Deva")
+_TABLES = (".tsv", ".tsv.gz", ".tsv.xz")
 
 
 def open_test_set(text: str) -> TestSet:
@@ -81,15 +82,14 @@ def open_test_set(text: str) -> TestSet:
 
     InputError or DataError for files that cannot be used, NetworkError where the Hub gives no answer.
     """
-    name, _, commit = text.partition("@")
-    name = _ALIASES.get(name, name)
+    name, commit = _split_commit(text)
     if name in KNOWN:
         return _read_cached(fetch(name, commit))
-    if text.endswith((".tsv", ".tsv.gz", ".tsv.xz")):
+    if text.endswith(_TABLES):
         return _read_tsv(Path(text))
     stem = text.removesuffix(".en").removesuffix(".hi")
     if Path(f"{stem}.en").is_file() and Path(f"{stem}.hi").is_file():
-        return read_files(Path(f"{stem}.en"), Path(f"{stem}.hi"), name=Path(stem).name)
+        return read_files(Path(f"{stem}.en"), Path(f"{stem}.hi"), name=recorded_name(text))
     raise InputError(
         f"there is no test set '{text}': neither files '{stem}.en' and '{stem}.hi' nor one of {', '.join(KNOWN)}"
     )
@@ -118,12 +118,27 @@ def first_without_partner(one: object, lines: Sequence[str], other: object, othe
     return f"line {len(shorter) + 1} of '{where}' is the first without a partner (\"{shown}\")"
 
 
+def recorded_name(text: str) -> str:
+    """The name that the test set of `text` has (see `open_test_set`), which need not be there any more."""
+    name, _ = _split_commit(text)
+    if name in KNOWN:
+        return name
+    if text.endswith(_TABLES):
+        return Path(text).name.partition(".tsv")[0]
+    return Path(text.removesuffix(".en").removesuffix(".hi")).name
+
+
+def _split_commit(text: str) -> tuple[str, str]:
+    """NAME@COMMIT in two, the name as KNOWN has it."""
+    name, _, commit = text.partition("@")
+    return _ALIASES.get(name, name), commit
+
+
 def excluded_files(names: Sequence[str]) -> list[Path]:
     """Files of what `--exclude` names: those of a named test set, both sides, and files as they are."""
     paths: list[Path] = []
     for text in names:
-        name, _, commit = text.partition("@")
-        name = _ALIASES.get(name, name)
+        name, commit = _split_commit(text)
         if name in KNOWN:
             folder = fetch(name, commit)
             paths += [folder / "src.txt", folder / "ref.txt"]
@@ -215,7 +230,10 @@ def _read_tsv(path: Path) -> TestSet:
         if len(row) < 2 or not row[0].strip() or not row[1].strip():
             raise DataError(f"line {number} of '{path}' is no sentence and its reference with a tab between them")
     domains = [row[2].strip() if len(row) > 2 else "" for row in rows]
-    name = path.name.partition(".tsv")[0]
     return TestSet(
-        name, [row[0] for row in rows], [row[1] for row in rows], domains if all(domains) else None, str(path)
+        recorded_name(str(path)),
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        domains if all(domains) else None,
+        str(path),
     )

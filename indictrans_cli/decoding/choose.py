@@ -44,8 +44,8 @@ def align(model: Transformer, src: Tensor, translations: Sequence[Sequence[int]]
     """How strongly each target token draws on each source token: a tensor (tgt_len, src_len) a sentence, rows sum to 1.
 
     src is (batch, src_len) as for a search, `translations` the tokens of each, with learned positions shorter than those by
-    one. Read off the attention of the position that
-    has the token for its input, which knows it, rather than of the one that says it (Chen et al. 2020).
+    one. Read off the attention of the position that has the token for its input, which knows it, rather than of the one that
+    says it (Chen et al. 2020).
     """
     config = model.config
     longest = max(map(len, translations), default=0)

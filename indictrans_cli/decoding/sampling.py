@@ -23,10 +23,7 @@ def sample(model: Transformer, src: Tensor, config: SamplingConfig) -> list[list
         return []
     count, eos, device = config.samples, model.config.eos_id, src.device
     state = model.start(src)
-    draws = torch.stack(
-        [_uniform(row, config, model.config.pad_id) for row in src.tolist()]
-    )  # (batch, samples, max_length)
-    draws = draws.flatten(0, 1).to(device)
+    draws = torch.cat([_uniform(row, config, model.config.pad_id) for row in src.tolist()]).to(device)
     rows = torch.arange(src.size(0), device=device).repeat_interleave(count)  # which sentence a hypothesis belongs to
     tokens = torch.full_like(rows, model.config.bos_id)
     state.select(rows, None)
@@ -68,9 +65,8 @@ def draw(p: Tensor, uniform: Tensor) -> Tensor:
     """p (rows, vocab_size) and a number in [0, 1) a row -> a token a row (rows,): the inverse of the distribution."""
     cumulative = p.double().cumsum(dim=1)
     place = torch.searchsorted(cumulative, uniform[:, None].double() * cumulative[:, -1:], right=True)[:, 0]
-    return torch.minimum(
-        place, p.size(1) - 1 - (p.flip(1) > 0).int().argmax(dim=1)
-    )  # rounding may step past the last one
+    last = p.size(1) - 1 - (p.flip(1) > 0).int().argmax(dim=1)  # rounding may step past the last one that can be drawn
+    return torch.minimum(place, last)
 
 
 def _uniform(row: list[int], config: SamplingConfig, pad_id: int) -> Tensor:

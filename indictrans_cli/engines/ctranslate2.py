@@ -28,7 +28,6 @@ class CTranslate2Engine:
     def __init__(self, directory: ModelDirectory, device: str = "cpu", threads: int = 0) -> None:
         ctranslate2 = _import()
         self._tokenizer = directory.tokenizer()
-        self._vocabulary = self._tokenizer.vocabulary()
         self._unsayable = directory.config.unsayable_ids
         self._max_length = directory.config.max_length - 1  # of a sentence, </s> not counted
         copy = derived_copy(directory)
@@ -59,7 +58,7 @@ class CTranslate2Engine:
             min_decoding_length=max(1, search.min_length),
             repetition_penalty=search.repetition_penalty,
             coverage_penalty=search.coverage_penalty,
-            suppress_sequences=[[self._vocabulary[token]] for token in (*self._unsayable, *search.banned)],
+            suppress_sequences=[[self._tokenizer.piece(token)] for token in (*self._unsayable, *search.banned)],
             disable_unk=True,
             max_batch_size=2048,
             batch_type="tokens",

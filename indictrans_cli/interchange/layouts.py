@@ -140,8 +140,9 @@ def weights_from(theirs: Weights, config: ModelConfig) -> Weights:
     import numpy as np
 
     ours: Weights = {}
+    table = names(config)
     for name, shape in config.weight_shapes().items():
-        sources = names(config)[name]
+        sources = table[name]
         if sources == ("model.shared.weight",):
             sources = next(((each,) for each in _SAME if each in theirs), sources)
         missing = [source for source in sources if source not in theirs]

@@ -26,7 +26,7 @@ from ..corpus.shards import PreparedData, TokenPairs
 from ..decoding.beam import beam_search
 from ..device import choose_training_dtype, keep_freed_memory
 from ..errors import CtxError, DataError
-from ..model.loss import Objective, choose_loss
+from ..model.loss import Objective, Output, choose_loss
 from ..model.transformer import Transformer
 from ..paths import atomic_file, ensure_dir, locked
 from .batches import Batch, Batches, SubwordSampling
@@ -199,26 +199,24 @@ class Trainer:
 
     def _batch_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The summed loss and the summed negative log-likelihood of a batch, to learn from."""
-        src, tgt, labels = self._to_device(batch)
-        real = labels != self._model.config.pad_id
+        passes = 2 if self._config.r_drop else 1  # R-Drop: every pair twice, under different dropout
+        output, right = self._say(self._model, batch, passes)
         teacher = None
         if self._teacher is not None:
             with torch.no_grad():
-                teacher = self._teacher.output(self._teacher(src, tgt)[real])
-        passes = 2 if self._config.r_drop else 1  # R-Drop: every pair twice, under different dropout
-        real = real.repeat(passes, 1)
-        hidden = self._model(src.repeat(passes, 1), tgt.repeat(passes, 1))[real]
-        if teacher is not None:
+                teacher, _ = self._say(self._teacher, batch)
             teacher = teacher._replace(hidden=teacher.hidden.repeat(passes, 1))
-        loss, nll = self._loss(self._model.output(hidden), labels.repeat(passes, 1)[real], teacher)
+        loss, nll = self._loss(output, right, teacher)
         return loss, nll / passes
 
-    def _to_device(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Source, target and labels where the model is."""
+    def _say(self, model: Transformer, batch: Batch, passes: int = 1) -> tuple[Output, Tensor]:
+        """What a model says at the real target positions of a batch, and what is right there; the batch so many times."""
         src, tgt, labels = (
-            tensor.to(self._device, non_blocking=True) for tensor in (batch.src, batch.tgt, batch.labels)
+            tensor.to(self._device, non_blocking=True).repeat(passes, 1)
+            for tensor in (batch.src, batch.tgt, batch.labels)
         )
-        return src, tgt, labels
+        real = labels != model.config.pad_id
+        return model.output(model(src, tgt)[real]), labels[real]
 
     def _validate(self) -> None:
         """The loss on the held-out pairs, and sample translations, with the averaged weights."""
@@ -226,9 +224,7 @@ class Trainer:
         nll, tokens = 0.0, 0
         with self._weights.averaged(), torch.no_grad():
             for batch in self._valid_batches.in_order():
-                src, tgt, labels = self._to_device(batch)
-                real = labels != self._model.config.pad_id
-                nll += float(self._valid_loss(self._model.output(self._model(src, tgt)[real]), labels[real])[1])
+                nll += float(self._valid_loss(*self._say(self._model, batch))[1])
                 tokens += batch.label_tokens
             self._show_samples()
         self._model.train()
